@@ -127,6 +127,10 @@ def _no_identity(options: Any) -> Mapping[str, str]:
     return {}
 
 
+def _always_available(options: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """One plugin's offer.
@@ -168,12 +172,15 @@ class EmbedderSpec(Spec):
 
     make, make_text : (options, runtime) -> one side each, loaded apart; make_text is None for an
     encoder without a text side, which gives song–song results only.
+    available : options -> "" if the encoder can be used (its files are on disk or can be fetched),
+    else one sentence why not; answers within five seconds, so that `--encoder auto` may ask it.
     """
 
     role: ClassVar[str] = "embedder"
     card: Callable[[Any], EncoderCard]
     make: Callable[[Any, Runtime], Encoder]
     make_text: Callable[[Any, Runtime], TextEncoder] | None = None
+    available: Callable[[Any], str] = _always_available
     kind: str = AUDIO
 
 
