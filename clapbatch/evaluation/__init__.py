@@ -1,0 +1,1 @@
+"""How far scores can be trusted: judgements, metrics, intervals, calibration, self-checks."""
