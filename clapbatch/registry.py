@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import pluggy
 
@@ -20,6 +20,8 @@ from clapbatch.fingerprint import file_sha256
 from clapbatch.roles import ROLES, Spec
 
 ENTRY_POINT_GROUP = "clapbatch"
+
+S = TypeVar("S", bound=Spec)
 
 # Built-ins come in by the same door as everybody else's: modules with hook implementations.
 BUILTIN = (
@@ -98,18 +100,19 @@ class Registry:
                 specs[spec.name] = spec
                 self._origins[kind.role, spec.name] = origin
 
-    def specs(self, role: str) -> list[Spec]:
-        return list(self._specs[role].values())
+    def specs(self, kind: type[S]) -> list[S]:
+        """All specs of a role, in the order in which they were found."""
+        return [spec for spec in self._specs[kind.role].values() if isinstance(spec, kind)]
 
     def origin(self, spec: Spec) -> str:
         """The module or distribution that offers a spec."""
         return self._origins[spec.role, spec.name]
 
-    def get(self, role: str, name: str) -> Spec:
+    def get(self, kind: type[S], name: str) -> S:
         """The spec of that name; an unknown name is an error that lists the near ones."""
-        known = self._specs[role]
+        known = {spec.name: spec for spec in self.specs(kind)}
         if name not in known:
-            raise UsageError(f"there is no {role} called {name!r}{_did_you_mean(name, known)}")
+            raise UsageError(f"there is no {kind.role} called {name!r}{did_you_mean(name, known)}")
         return known[name]
 
 
@@ -152,7 +155,7 @@ def make_options(spec: Spec, given: Mapping[str, Any]) -> Any:
     for key, value in given.items():
         if key not in known:
             raise UsageError(
-                f"{spec.role} {spec.name} has no option {key!r}{_did_you_mean(key, known)}"
+                f"{spec.role} {spec.name} has no option {key!r}{did_you_mean(key, known)}"
             )
         values[key] = _coerce(f"{spec.role}.{key}", value, known[key])
     try:
@@ -191,7 +194,8 @@ def _coerce(name: str, value: Any, wanted: type) -> Any:
         raise UsageError(f"{name} must be of type {wanted.__name__}, not {value!r}") from error
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message: the near names, or else all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:

@@ -1,0 +1,94 @@
+"""The whole story: a folder of songs and a list of sentences -> an Analysis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from clapbatch import library
+from clapbatch.config import RunConfig
+from clapbatch.domain import Analysis, Failure
+from clapbatch.engine import backends
+from clapbatch.engine.collect import Collection
+from clapbatch.engine.determinism import one_blas_thread
+from clapbatch.engine.events import Found, Note, OnEvent, SongDone, ignore
+from clapbatch.engine.pipeline import Job, embed_track
+from clapbatch.engine.recipe import Recipe
+from clapbatch.engine.texts import embed_queries
+from clapbatch.registry import Registry
+from clapbatch.store import Store
+
+
+def analyze(
+    config: RunConfig, registry: Registry, store: Store, on_event: OnEvent = ignore
+) -> Analysis:
+    """Embed what was not embedded before; compare songs with sentences and with each other.
+
+    Raises
+    ------
+    ClapbatchError
+        If nothing can be done at all. A song that cannot be used is a Failure in the Analysis.
+    """
+    with one_blas_thread():
+        return _analyze(config, registry, store, on_event)
+
+
+def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEvent) -> Analysis:
+    started = time.perf_counter()
+    queries, merged = library.read_queries(config.queries) if config.queries else ((), ())
+    recipe = Recipe.of(config, registry)
+    songs = library.read_tracks(config.songs, recipe.suffixes(registry))
+    notes = tuple(filter(None, (*songs.notes, *merged, recipe.note)))
+    for note in (*store.notes, *notes):
+        on_event(Note(note))
+
+    contents, unreadable = store.identify(songs.tracks, config.workers)
+    jobs = [Job(track, content) for track, content in contents.items()]
+    missing = _missing(jobs, store.known(recipe.audio_fingerprint))
+    on_event(Found(len(songs.tracks), len(jobs) - len(missing), len(missing)))
+    failed = _embed(missing, recipe, config, store, on_event)
+
+    texts = embed_queries(queries, recipe, registry, store, config.workers)
+    collection = Collection(recipe, registry, queries, texts)
+    for job in jobs:
+        sha256 = job.content.sha256
+        song = store.get(sha256, recipe.audio_fingerprint)
+        if song is None and sha256 not in failed:  # its entry was damaged
+            failed |= _embed([job], recipe, config, store, on_event)
+            song = store.get(sha256, recipe.audio_fingerprint)
+        if song is None:
+            collection.fail(replace(failed[sha256], track=job.track.name))
+        else:
+            collection.add(job.track, song)
+    for failure in (*songs.failures, *unreadable):
+        collection.fail(failure)
+    timing = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "songs_embedded": len(missing) - len(failed),
+        "queries_encoded": texts.encoded,
+    }
+    return collection.analysis(notes, timing)
+
+
+def _missing(jobs: Iterable[Job], stored: set[str]) -> list[Job]:
+    """The first job of each content that is not stored: equal files are embedded once."""
+    first = {job.content.sha256: job for job in reversed(list(jobs))}
+    wanted = {id(job) for sha256, job in first.items() if sha256 not in stored}
+    return [job for job in jobs if id(job) in wanted]
+
+
+def _embed(
+    jobs: list[Job], recipe: Recipe, config: RunConfig, store: Store, on_event: OnEvent
+) -> dict[str, Failure]:
+    """Embed and keep; what failed, by content. A kill loses at most the songs in flight."""
+    failed = {}
+    for job, result in backends.run(embed_track, jobs, recipe, config):
+        if isinstance(result, Failure):
+            failed[job.content.sha256] = result
+            on_event(SongDone(job.track.name, 0.0, 0, job.content.size, result.reason))
+        else:
+            store.add(job.content.sha256, recipe.audio_fingerprint, recipe.audio_identity, result)
+            segments = len(result.vectors)
+            on_event(SongDone(job.track.name, result.duration, segments, job.content.size))
+    return failed
