@@ -1,0 +1,179 @@
+"""The loader `pyav`: what libav (FFmpeg) reads, MP3, FLAC, Ogg and M4A first of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
+from clapbatch.builtin.loaders.diagnosis import reason_of, size_of, why_not_opened
+from clapbatch.builtin.loaders.sound import BLOCK, at_rate, library_versions, mix
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+SUFFIXES = (
+    *(".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".mp4", ".aac", ".wma", ".asf"),
+    *(".webm", ".weba", ".mka", ".mkv", ".mov", ".ape", ".wv", ".tta", ".mp2", ".mp1", ".mpga"),
+    *(".mpc", ".amr", ".3gp", ".ac3", ".eac3", ".dts", ".dsf", ".dff", ".tak", ".shn", ".spx"),
+    *(".ra", ".rm", ".mp+", ".alac", ".caf", ".qoa"),
+)
+
+# Containers that hold recordings. Not playlists (hls, concat, sdp, …), which would make libav open
+# other files or the network, nor images, subtitles, headerless data and what games use.
+CONTAINERS = (
+    "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,asf,au,avi,avr,caf,dsf,dss,dts,dtshd,eac3,flac,flv,gsm,"
+    "iff,ircam,loas,m4a,matroska,webm,mlp,mmf,mov,mp4,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,"
+    "ogg,oma,osq,paf,pvf,qcp,qoa,rm,sds,shn,sox,spdif,swf,tak,truehd,tta,voc,vqf,w64,wav,wsd,wv,"
+    "wve,xwma"
+)
+
+# libav's sample formats: numpy's type and the factor to -1..1.
+FORMATS: dict[str, tuple[str, float]] = {
+    "u8": ("u1", 2.0**-7),
+    "s16": ("i2", 2.0**-15),
+    "s32": ("i4", 2.0**-31),
+    "s64": ("i8", 2.0**-63),
+    "flt": ("f4", 1.0),
+    "dbl": ("f8", 1.0),
+}
+
+# Damaged packets are left out, as players do, while they are few: at most one in this many, or
+# a single one.
+DAMAGED_SHARE = 10
+
+
+class PyavLoader:
+    """Reads the default audio stream of a file, packet by packet, through libav."""
+
+    def blocks(self, track: Track, needs: Needs) -> Iterator[FloatArray]:
+        """Yield the file's sound: mono float32 (n,), n ≥ 1, at `needs.rate` Hz.
+
+        Raises
+        ------
+        RecordingError
+            If libav does not know the file, finds no audio stream in it, or cannot decode more
+            than a tenth of its packets.
+        """
+        size = size_of(track.path)
+        yield from at_rate(_gathered(_frames(track.path)), needs.rate, size)
+
+
+def _frames(path: Path) -> Iterator[AudioFrame]:
+    with _open(path) as container:
+        stream = _sound_of(container)
+        good = damaged = 0
+        says = ""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except Exception as error:  # whatever a decoder can throw; the file ends here
+                damaged, says = damaged + 1, reason_of(error)
+                packet = None
+            if packet is None:
+                break
+            try:
+                frames = packet.decode()
+            except Exception as error:  # whatever a decoder can throw
+                damaged, says = damaged + 1, reason_of(error)
+                if damaged > DAMAGED_SHARE and damaged > good:
+                    break
+                continue
+            good += bool(packet.size)
+            yield from frames
+        if damaged > 1 and damaged * DAMAGED_SHARE > good + damaged:
+            raise RecordingError(
+                f"damaged: {damaged} of {good + damaged} packets cannot be decoded ({says})"
+            )
+
+
+def _open(path: Path) -> InputContainer:
+    import av
+
+    try:
+        # "file:" keeps a name like "http:x.mp3" from being taken for an address.
+        return av.open(
+            f"file:{path}",
+            metadata_errors="replace",
+            container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+        )
+    except Exception as error:  # whatever a decoder can throw
+        raise RecordingError(why_not_opened(path, reason_of(error))) from error
+
+
+def _sound_of(container: InputContainer) -> AudioStream:
+    """The audio stream marked as default, or else the first that can be decoded."""
+    from av.stream import Disposition
+
+    streams = container.streams.audio
+    if not streams:
+        raise RecordingError("holds no sound: there is no audio stream in it")
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise RecordingError("its sound is coded in a way that is not known here, or encrypted")
+    marked = [stream for stream in known if stream.disposition & Disposition.default]
+    stream = (marked or known)[0]
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _gathered(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, FloatArray]]:
+    """Join frames, a few milliseconds each, to mono blocks of one sample rate."""
+    block = np.empty(BLOCK, np.float32)
+    filled = rate = 0
+    for frame in frames:
+        if frame.sample_rate != rate:
+            if filled:
+                yield rate, block[:filled]
+                block, filled = np.empty(BLOCK, np.float32), 0
+            rate = frame.sample_rate
+        channels, scale = _channels(frame)
+        first = 0
+        while first < frame.samples:
+            taken = min(frame.samples - first, BLOCK - filled)
+            mix([c[first : first + taken] for c in channels], scale, block[filled:][:taken])
+            first, filled = first + taken, filled + taken
+            if filled == BLOCK:
+                yield rate, block
+                block, filled = np.empty(BLOCK, np.float32), 0
+    if filled:
+        yield rate, block[:filled]
+
+
+def _channels(frame: AudioFrame) -> tuple[list[NDArray[Any]], float]:
+    """A frame's channels, each (samples,), as the decoder made them, and the factor to -1..1."""
+    kind, scale = FORMATS[frame.format.name.removesuffix("p")]
+    count, samples = frame.layout.nb_channels, frame.samples
+    if frame.format.is_planar:
+        channels = [np.frombuffer(memoryview(p), kind, samples) for p in frame.planes]
+    else:
+        together = np.frombuffer(memoryview(frame.planes[0]), kind, samples * count)
+        channels = list(together.reshape(samples, count).T)
+    if kind == "u1":
+        channels = [channel.astype(np.int16) - 128 for channel in channels]
+    return channels, scale
+
+
+def _identity(options: Any) -> Mapping[str, str]:
+    return library_versions("av")
+
+
+@hookimpl
+def register_loaders() -> list[LoaderSpec]:
+    return [
+        LoaderSpec(
+            name="pyav",
+            version="1",
+            summary="MP3, FLAC, Ogg, M4A, WMA, WebM and what else libav (FFmpeg) reads",
+            identity=_identity,
+            make=lambda options: PyavLoader(),
+            suffixes=SUFFIXES,
+        )
+    ]
