@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,12 @@ class Runtime:
         }
 
     def compile(
-        self, build: Callable[[], torch.nn.Module], example: Sequence[NDArray[Any]], *, key: str
+        self,
+        build: Callable[[], torch.nn.Module],
+        example: Sequence[NDArray[Any]],
+        *,
+        key: str,
+        any_shape: bool = False,
     ) -> Compiled:
         """Make a module callable with numpy arrays of exactly the example's shapes and types.
 
@@ -70,6 +76,8 @@ class Runtime:
         example : one array per input; shapes stay fixed.
         key : names the module and its weights: a graph version of the author's and the weights'
             sha256. Change it whenever `build` would give another function.
+        any_shape : keep one graph for all shapes that this module is compiled for, where a module
+            is wanted in several; what is returned still takes the example's shapes alone.
 
         Raises
         ------
@@ -78,16 +86,23 @@ class Runtime:
         """
         if self.engine == TORCH:
             return _TorchFunction(build(), self.device, self.precision)
-        return _OpenVinoFunction(self._graph(build, example, key), self.precision, self.threads)
+        shapes = [list(array.shape) for array in example]
+        kept = [[-1] * len(shape) for shape in shapes] if any_shape else shapes
+        path = self._graph(build, example, kept, key)
+        return _OpenVinoFunction(path, shapes, self.precision, self.threads)
 
     def _graph(
-        self, build: Callable[[], torch.nn.Module], example: Sequence[NDArray[Any]], key: str
+        self,
+        build: Callable[[], torch.nn.Module],
+        example: Sequence[NDArray[Any]],
+        kept: list[list[int]],
+        key: str,
     ) -> Path:
-        shapes = [[list(array.shape), str(array.dtype)] for array in example]
+        shapes = [[shape, str(array.dtype)] for shape, array in zip(kept, example, strict=True)]
         name = fingerprint([key, shapes, _openvino_version()])[:32]
         path = self.graphs / f"{name}.xml"
         if not path.exists():
-            _convert(build(), example, path)
+            _convert(build(), example, kept, path)
         return path
 
 
@@ -110,7 +125,7 @@ def choose_runtime(
 class _OpenVinoFunction:
     """One compiled graph, one copy of the weights, `threads` streams of one thread each."""
 
-    def __init__(self, path: Path, precision: str, threads: int) -> None:
+    def __init__(self, path: Path, shapes: list[list[int]], precision: str, threads: int) -> None:
         import openvino
 
         core = openvino.Core()
@@ -122,7 +137,9 @@ class _OpenVinoFunction:
             "ENABLE_CPU_PINNING": "NO",
         }
         try:
-            compiled = core.compile_model(core.read_model(path), "CPU", settings)
+            graph = core.read_model(path)
+            graph.reshape(dict(enumerate(shapes)))
+            compiled = core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
             raise ModelError(
                 f"the kept graph {path} cannot be read ({str(error).splitlines()[0]}); "
@@ -178,16 +195,20 @@ def make_torch_deterministic() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def _convert(module: torch.nn.Module, example: Sequence[NDArray[Any]], path: Path) -> None:
+def _convert(
+    module: torch.nn.Module, example: Sequence[NDArray[Any]], shapes: list[list[int]], path: Path
+) -> None:
     """Write the module as an OpenVINO graph: whole or not at all, two programs at once or not."""
     import openvino
     import torch
 
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        # Tracing warns wherever Python reads a shape, as every transformer does.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         graph = openvino.convert_model(
             module.eval(),
             example_input=tuple(torch.from_numpy(array) for array in example),
-            input=[list(array.shape) for array in example],
+            input=shapes,
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
