@@ -204,7 +204,7 @@ def _convert(
 
     with torch.inference_mode(), warnings.catch_warnings():
         # Tracing warns wherever Python reads a shape, as every transformer does.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         graph = openvino.convert_model(
             module.eval(),
             example_input=tuple(torch.from_numpy(array) for array in example),
