@@ -14,12 +14,10 @@ from typing import Any, TypeVar, get_type_hints
 
 import pluggy
 
-from clapbatch import hookspecs
+from clapbatch import ENTRY_POINT_GROUP, hookspecs
 from clapbatch.errors import ClapbatchError, PluginError, UsageError
 from clapbatch.fingerprint import file_sha256
 from clapbatch.roles import ROLES, Spec
-
-ENTRY_POINT_GROUP = "clapbatch"
 
 S = TypeVar("S", bound=Spec)
 
@@ -28,7 +26,6 @@ BUILTIN = (
     "clapbatch.builtin.loaders.soundfile",
     "clapbatch.builtin.loaders.pyav",
     "clapbatch.builtin.segmenters.windows",
-    "clapbatch.builtin.embedders.clap",
     "clapbatch.builtin.embedders.musicnn",
     "clapbatch.builtin.scorers",
     "clapbatch.builtin.reporters.csv",
@@ -171,6 +168,10 @@ def output_options(options: Any) -> dict[str, Any]:
         for f in fields(options)
         if f.metadata.get("affects_output", True)
     }
+
+
+def option_names(spec: Spec) -> set[str]:
+    return {f.name for f in fields(spec.options)}
 
 
 def describe_options(spec: Spec) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -142,14 +143,7 @@ class Chain:
         """The unit of work: a fixed number of consecutive segments of one recording."""
         blocks = _blamed(loader.blocks(track, self._recipe.needs), "load", name)
         segments = self._segmenter.segments(blocks, self._recipe.needs)
-        batch: list[Segment] = []
-        for segment in _blamed(segments, "segment", self._recipe.segmenter):
-            batch.append(segment)
-            if len(batch) == self._recipe.batch:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+        yield from batched(_blamed(segments, "segment", self._recipe.segmenter), self._recipe.batch)
 
     def _embed_batch(self, batch: Sequence[Segment]) -> FloatArray:
         name = self._recipe.embedder
@@ -161,6 +155,12 @@ class Chain:
         if problem:
             raise _StageError("embed", name, f"the encoder {problem}")
         return vectors
+
+
+def batched(segments: Iterator[Segment], size: int) -> Iterator[list[Segment]]:
+    """Consecutive segments, `size` at a time; the last batch may be smaller."""
+    while batch := list(islice(segments, size)):
+        yield batch
 
 
 def vectors_problem(vectors: FloatArray, rows: int, dim: int) -> str:

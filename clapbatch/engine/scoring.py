@@ -45,16 +45,15 @@ def mean_vector(song: Embeddings, axes: int | None) -> FloatArray:
 
     Zeros if the segments cancel out exactly: such a song is like no other, itself included.
     """
-    mean = song.vectors[:, :axes].astype(np.float64).mean(axis=0)
-    return _unit(mean)
+    return _unit(song.vectors[:, :axes].astype(np.float64).mean(axis=0))
 
 
-def mean_prompt(prompts: FloatArray) -> FloatArray:
-    """Several wordings as one unit vector: float32 (prompts, dim) -> (dim,)."""
-    if len(prompts) == 1:
-        return prompts[0]
-    mean = prompts.astype(np.float64).mean(axis=0)
-    return _unit(mean)
+def mean_direction(rows: FloatArray) -> FloatArray:
+    """Several unit vectors as one: float32 (n, dim) -> (dim,). One alone stays as it is."""
+    if len(rows) == 1:
+        only: FloatArray = rows[0]
+        return only
+    return _unit(rows.astype(np.float64).mean(axis=0))
 
 
 def _unit(vector: NDArray[np.float64]) -> FloatArray:

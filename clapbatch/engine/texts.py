@@ -10,7 +10,7 @@ import numpy as np
 from clapbatch.domain import FloatArray, Query
 from clapbatch.engine.pipeline import vectors_problem
 from clapbatch.engine.recipe import Recipe
-from clapbatch.engine.scoring import mean_prompt
+from clapbatch.engine.scoring import mean_direction
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.registry import Registry
 from clapbatch.roles import EmbedderSpec, KnowsItsVocabulary
@@ -60,7 +60,7 @@ def embed_queries(
         }
         store.add_texts(recipe.text_fingerprint, fresh)
         known |= fresh
-    rows = [mean_prompt(np.stack([known[p].vector for p in q.prompts])) for q in queries]
+    rows = [mean_direction(np.stack([known[p].vector for p in q.prompts])) for q in queries]
     doubts = tuple(
         "; ".join(dict.fromkeys(filter(None, (known[p].note for p in q.prompts)))) for q in queries
     )
