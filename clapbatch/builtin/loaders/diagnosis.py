@@ -48,11 +48,15 @@ RECORDINGS = (
 )
 
 # What decoders say, and what it means.
+BROKEN = "damaged or broken off"
 PLAIN_WORDS = {
-    "invalid data found when processing input": "damaged or broken off",
+    "invalid data found when processing input": BROKEN,
+    "supported file format but file is malformed": BROKEN,
+    "unspecified internal error": BROKEN,
+    "end of file": BROKEN,
     "format not recognised": "not a format that libsndfile reads",
     "file contains data in an unimplemented format": "a variant that libsndfile does not read",
-    "unspecified internal error": "damaged",
+    "not yet implemented in FFmpeg, patches welcome": "a variant that FFmpeg does not read",
 }
 
 
@@ -119,11 +123,17 @@ def skip_tags(file: BinaryIO) -> bytes:
         position += 10 + length + (10 if head[5] & 0x10 else 0)
 
 
+def is_mpeg(head: bytes) -> bool:
+    """Whether a frame of MPEG audio (MP3, MP2, AAC) begins here: eleven bits that are set."""
+    return len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+
+
 def _look_inside(file: BinaryIO, decoder_says: str) -> str:
     skip_tags(file)
     tagged = file.tell() > 0
     head = file.read(HEAD)
-    if tagged and not _without_trailer(head).strip(b"\0"):
+    rest = _without_trailer(head)
+    if (tagged or rest != head) and not rest.strip(b"\0"):
         return "an MP3 with tags but no sound"
     if not head.strip(b"\0"):
         return "not an audio file: it begins with nothing but zeros"
@@ -138,7 +148,9 @@ def _look_inside(file: BinaryIO, decoder_says: str) -> str:
     for offset, magic, kind in RECORDINGS:
         if head[offset:].startswith(magic):
             return f"begins like {kind}, but cannot be opened: {decoder_says}"
-    return f"not an audio file of any known kind ({decoder_says})"
+    if is_mpeg(head):
+        return f"begins like an MP3, but cannot be opened: {decoder_says}"
+    return "not an audio file of any known kind"
 
 
 def _without_trailer(data: bytes) -> bytes:

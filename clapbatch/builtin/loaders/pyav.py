@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
-from clapbatch.builtin.loaders.diagnosis import reason_of, size_of, why_not_opened
+from clapbatch.builtin.loaders.diagnosis import BROKEN, reason_of, size_of, why_not_opened
 from clapbatch.builtin.loaders.sound import BLOCK, at_rate, library_versions, mix
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ SUFFIXES = (
 )
 
 # Containers that hold recordings. Not playlists (hls, concat, sdp, …), which would make libav open
-# other files or the network, nor images, subtitles, headerless data and what games use.
+# other files or the network, nor images, subtitles, what games use, and kinds so weakly marked
+# (raw amrnb, amrwb) that junk passes for them.
 CONTAINERS = (
-    "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,asf,au,avi,avr,caf,dsf,dss,dts,dtshd,eac3,flac,flv,gsm,"
+    "aac,ac3,adx,aiff,amr,ape,asf,au,avi,avr,caf,dsf,dss,dts,dtshd,eac3,flac,flv,gsm,"
     "iff,ircam,loas,m4a,matroska,webm,mlp,mmf,mov,mp4,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,"
     "ogg,oma,osq,paf,pvf,qcp,qoa,rm,sds,shn,sox,spdif,swf,tak,truehd,tta,voc,vqf,w64,wav,wsd,wv,"
     "wve,xwma"
@@ -47,6 +48,10 @@ FORMATS: dict[str, tuple[str, float]] = {
 # Damaged packets are left out, as players do, while they are few: at most one in this many, or
 # a single one.
 DAMAGED_SHARE = 10
+
+# Where reading ends with an error, a file is taken for one that was broken off if this share of it
+# was read by then; if there is more, it is refused.
+REACHED = 0.9
 
 
 class PyavLoader:
@@ -68,17 +73,23 @@ class PyavLoader:
 def _frames(path: Path) -> Iterator[AudioFrame]:
     with _open(path) as container:
         stream = _sound_of(container)
-        good = damaged = 0
+        good = damaged = position = 0
         says = ""
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
-            except Exception as error:  # whatever a decoder can throw; the file ends here
-                damaged, says = damaged + 1, reason_of(error)
-                packet = None
+            except Exception as error:  # whatever a decoder can throw
+                if position < container.size * REACHED:
+                    raise RecordingError(
+                        f"cannot be read past {100 * position // container.size} % of the file: "
+                        f"{reason_of(error)}"
+                    ) from error
+                break
             if packet is None:
                 break
+            if packet.pos is not None:
+                position = packet.pos + packet.size
             try:
                 frames = packet.decode()
             except Exception as error:  # whatever a decoder can throw
@@ -89,8 +100,9 @@ def _frames(path: Path) -> Iterator[AudioFrame]:
             good += bool(packet.size)
             yield from frames
         if damaged > 1 and damaged * DAMAGED_SHARE > good + damaged:
+            why = "" if says == BROKEN else f": {says}"
             raise RecordingError(
-                f"damaged: {damaged} of {good + damaged} packets cannot be decoded ({says})"
+                f"damaged: {damaged} of {good + damaged} packets cannot be decoded{why}"
             )
 
 
@@ -126,35 +138,34 @@ def _sound_of(container: InputContainer) -> AudioStream:
 
 def _gathered(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, FloatArray]]:
     """Join frames, a few milliseconds each, to mono blocks of one sample rate."""
-    block = np.empty(BLOCK, np.float32)
+    block = np.empty(0, np.float32)
     filled = rate = 0
     for frame in frames:
-        if frame.sample_rate != rate:
+        samples = frame.samples
+        if frame.sample_rate != rate or filled + samples > len(block):
             if filled:
                 yield rate, block[:filled]
-                block, filled = np.empty(BLOCK, np.float32), 0
+            block, filled = np.empty(max(BLOCK, samples), np.float32), 0
             rate = frame.sample_rate
         channels, scale = _channels(frame)
-        first = 0
-        while first < frame.samples:
-            taken = min(frame.samples - first, BLOCK - filled)
-            mix([c[first : first + taken] for c in channels], scale, block[filled:][:taken])
-            first, filled = first + taken, filled + taken
-            if filled == BLOCK:
-                yield rate, block
-                block, filled = np.empty(BLOCK, np.float32), 0
+        mix(channels, scale, block[filled : filled + samples])
+        filled += samples
     if filled:
         yield rate, block[:filled]
 
 
 def _channels(frame: AudioFrame) -> tuple[list[NDArray[Any]], float]:
     """A frame's channels, each (samples,), as the decoder made them, and the factor to -1..1."""
+    from av.audio.plane import AudioPlane
+
     kind, scale = FORMATS[frame.format.name.removesuffix("p")]
     count, samples = frame.layout.nb_channels, frame.samples
+    # Not frame.planes: it looks for an end that 8 and more planes do not have, and goes astray.
     if frame.format.is_planar:
-        channels = [np.frombuffer(memoryview(p), kind, samples) for p in frame.planes]
+        planes = [memoryview(AudioPlane(frame, index)) for index in range(count)]
+        channels = [np.frombuffer(plane, kind, samples) for plane in planes]
     else:
-        together = np.frombuffer(memoryview(frame.planes[0]), kind, samples * count)
+        together = np.frombuffer(memoryview(AudioPlane(frame, 0)), kind, samples * count)
         channels = list(together.reshape(samples, count).T)
     if kind == "u1":
         channels = [channel.astype(np.int16) - 128 for channel in channels]

@@ -50,7 +50,8 @@ def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
     """
     import soxr
 
-    count = given = source_rate = 0
+    count = given = 0
+    source_rate = -1
     resampler: soxr.ResampleStream | None = None
     step = BLOCK
     with closing(decoded):  # type: ignore[type-var]
@@ -86,7 +87,9 @@ def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
     if count == 0:
         raise RecordingError("holds no sound: 0 samples")
     if given == 0:
-        raise RecordingError(f"holds no sound to speak of: {count} samples at {source_rate} Hz")
+        raise RecordingError(
+            f"holds too little sound to hear: samples: {count}, at {source_rate} Hz"
+        )
 
 
 def mix(channels: list[NDArray[Any]], scale: float, out: FloatArray) -> None:

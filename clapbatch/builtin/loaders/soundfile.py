@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
-from clapbatch.builtin.loaders.diagnosis import reason_of, size_of, skip_tags, why_not_opened
+from clapbatch.builtin.loaders.diagnosis import (
+    is_mpeg,
+    reason_of,
+    size_of,
+    skip_tags,
+    why_not_opened,
+)
 from clapbatch.builtin.loaders.sound import BLOCK, at_rate, library_versions, mix
 
 if TYPE_CHECKING:
@@ -47,8 +53,7 @@ class SoundfileLoader:
 
 def _decoded(path: Path, size: int) -> Iterator[tuple[int, FloatArray]]:
     with path.open("rb", buffering=0) as raw:
-        head = skip_tags(raw)
-        if len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        if is_mpeg(skip_tags(raw)):
             raise RecordingError("an MPEG stream such as MP3, which is left to the loader pyav")
         raw.seek(0)
         with _open(path, raw.fileno()) as file:
