@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import pluggy
 
@@ -18,6 +18,9 @@ from clapbatch import ENTRY_POINT_GROUP, hookspecs
 from clapbatch.errors import ClapbatchError, PluginError, UsageError
 from clapbatch.fingerprint import file_sha256
 from clapbatch.roles import ROLES, Spec
+
+if TYPE_CHECKING:
+    import click
 
 S = TypeVar("S", bound=Spec)
 
@@ -100,6 +103,19 @@ class Registry:
     def specs(self, kind: type[S]) -> list[S]:
         """All specs of a role, in the order in which they were found."""
         return [spec for spec in self._specs[kind.role].values() if isinstance(spec, kind)]
+
+    def add_commands(self, cli: click.Group) -> None:
+        """Let plugins add their commands to a click group.
+
+        Raises
+        ------
+        PluginError
+            If a plugin fails to.
+        """
+        try:
+            self.manager.hook.register_commands(cli=cli)
+        except Exception as error:
+            raise PluginError(f"a plugin's commands cannot be added: {error}") from error
 
     def origin(self, spec: Spec) -> str:
         """The module or distribution that offers a spec."""

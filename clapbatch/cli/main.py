@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from clapbatch import ENTRY_POINT_GROUP, __version__
+from clapbatch import __version__
 from clapbatch.errors import ClapbatchError, UsageError
 
 DONE, NOTHING_DONE, WRONG_USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -19,7 +19,7 @@ DONE, NOTHING_DONE, WRONG_USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS = {
     "single": ("clapbatch.cli.analyze", "single", "Score one song against one or more sentences."),
     "multi": ("clapbatch.cli.analyze", "multi", "Score a folder of songs, write a report."),
-    "plugins": ("clapbatch.cli.plugins", "plugins", "List every plugin with its options."),
+    "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),
 }
 
@@ -40,7 +40,7 @@ class Commands(click.Group):
     """Built-in commands by name, then those that plugins add."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(set(super().list_commands(ctx)) - set(COMMANDS))]
+        return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS:
@@ -63,28 +63,14 @@ class Commands(click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if has_installed_plugins():
-            self._ask_plugins()
-        rows = [(name, line) for name, (_, _, line) in COMMANDS.items()]
-        rows += [
-            (name, command.get_short_help_str())
-            for name, command in sorted(self.commands.items())
-            if name not in COMMANDS
-        ]
+        # Plugins' commands are listed by `clapbatch plugins`: asking for them takes imports.
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
     def _ask_plugins(self) -> None:
         from clapbatch.registry import Registry
 
-        Registry().manager.hook.register_commands(cli=self)
-
-
-def has_installed_plugins() -> bool:
-    """Whether any installed distribution has a clapbatch plugin; --help stays quick without."""
-    from importlib.metadata import entry_points
-
-    return bool(entry_points(group=ENTRY_POINT_GROUP))
+        Registry().add_commands(self)
 
 
 @click.group(

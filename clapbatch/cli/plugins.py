@@ -13,7 +13,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def plugins(extra: tuple[str, ...], as_json: bool, debug: bool) -> None:
-    """List every role's plugins with version, origin and options."""
+    """List every role's plugins with version, origin and options, and the commands they add."""
     from clapbatch.registry import Registry, describe_options
     from clapbatch.roles import ROLES
 
@@ -36,6 +36,8 @@ def plugins(extra: tuple[str, ...], as_json: bool, debug: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
+    added = click.Group()
+    registry.add_commands(added)
     role = None
     for row in rows:
         if row["role"] != role:
@@ -45,3 +47,7 @@ def plugins(extra: tuple[str, ...], as_json: bool, debug: bool) -> None:
         for option in row["options"]:
             name = f"-o {role}.{option['name']}={option['default']}"
             click.echo(f"      {name}  {option['help']}")
+    if added.commands:
+        click.secho("commands", bold=True)
+    for name, command in sorted(added.commands.items()):
+        click.echo(f"  {name}  {command.get_short_help_str()}")
