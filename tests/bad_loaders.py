@@ -1,0 +1,36 @@
+"""A plugin for tests: loaders that misbehave."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from clapbatch.api import LoaderSpec, hookimpl
+
+
+class Hanging:
+    """Gives one block and then nothing, for ever."""
+
+    def blocks(self, track, needs):
+        yield np.ones(needs.rate, np.float32)
+        time.sleep(3600)
+
+
+class Raising:
+    def blocks(self, track, needs):
+        raise KeyError("no such thing")
+
+
+@hookimpl
+def register_loaders():
+    return [
+        LoaderSpec(
+            name=name,
+            version="1",
+            summary="misbehaves",
+            make=lambda options, loader=loader: loader(),
+            suffixes=(".wav",),
+        )
+        for name, loader in (("hanging", Hanging), ("raising", Raising))
+    ]

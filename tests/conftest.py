@@ -1,0 +1,57 @@
+"""What all tests share: a home of their own, a tiny encoder, songs that are tones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from clapbatch.registry import Registry
+from clapbatch.store import Store
+from clapbatch.testing import tone
+
+FAKES = str(Path(__file__).with_name("fakes.py"))
+SAMPLE_SONGS = Path(__file__).with_name("songs")
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def kept_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Converting a model takes seconds; once is enough for all tests."""
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, kept_graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has its own store; nobody's cache folder is touched."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "graphs").symlink_to(kept_graphs)
+    monkeypatch.setenv("CLAPBATCH_HOME", str(folder))
+    monkeypatch.setenv("CLAPBATCH_OFFLINE", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return folder
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry([FAKES])
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(tmp_path / "test.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def tones(tmp_path: Path) -> Path:
+    """A folder of four songs, each one pitch: 110, 220, 440 and 880 Hz, 3 to 6 seconds."""
+    folder = tmp_path / "tones"
+    (folder / "high").mkdir(parents=True)
+    for seconds, (name, hertz) in enumerate(
+        [("a110.wav", 110), ("b220.flac", 220), ("high/c440.wav", 440), ("high/d880.ogg", 880)], 3
+    ):
+        soundfile.write(folder / name, tone(hertz, seconds, 8000), 8000)
+    return folder
