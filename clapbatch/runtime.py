@@ -7,13 +7,18 @@ and as the reference, it is the torch module itself.
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
+import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 FLOAT32, BF16 = "float32", "bf16"
 OPENVINO, TORCH = "openvino", "torch"
+GRAPH = "graph.xml"
 _OPENVINO_PRECISION = {FLOAT32: "f32", BF16: "bf16"}
 
 
@@ -82,39 +88,40 @@ class Runtime:
         Raises
         ------
         ModelError
-            If a kept graph cannot be read or a new one cannot be written.
+            If a new graph cannot be written. A kept one that cannot be read is made anew.
+        UsageError
+            If this machine lacks the device or the precision.
         """
         if self.engine == TORCH:
             return _TorchFunction(build(), self.device, self.precision)
         shapes = [list(array.shape) for array in example]
         kept = [[-1] * len(shape) for shape in shapes] if any_shape else shapes
-        path = self._graph(build, example, kept, key)
-        return _OpenVinoFunction(path, shapes, self.precision, self.threads)
-
-    def _graph(
-        self,
-        build: Callable[[], torch.nn.Module],
-        example: Sequence[NDArray[Any]],
-        kept: list[list[int]],
-        key: str,
-    ) -> Path:
-        shapes = [[shape, str(array.dtype)] for shape, array in zip(kept, example, strict=True)]
-        name = fingerprint([key, shapes, _openvino_version()])[:32]
-        path = self.graphs / f"{name}.xml"
-        if not path.exists():
-            _convert(build(), example, kept, path)
-        return path
+        types = [str(array.dtype) for array in example]
+        # A folder a graph, not a file: its two files come into place together or not at all.
+        folder = self.graphs / fingerprint([key, kept, types, _openvino_version()])[:32]
+        make = partial(_OpenVinoFunction, folder / GRAPH, example, self.precision, self.threads)
+        if folder.exists():
+            try:
+                return make()
+            except ModelError:
+                # A graph can always be made again.
+                shutil.rmtree(folder, ignore_errors=True)
+        _convert(build(), example, kept, folder)
+        return make()
 
 
 def choose_runtime(
     engine: str, device: str, precision: str, *, threads: int, graphs: Path
 ) -> Runtime:
-    """Settle `auto`: a GPU if there is one and torch is asked for, OpenVINO on processors.
+    """Settle `auto`: OpenVINO on a processor, torch on a GPU, and a GPU where there is one.
 
-    `device` auto stays on the processor: a GPU is used when asked for by name, so that the same
-    command gives the same bytes on a machine into which somebody has put a card.
+    Raises
+    ------
+    UsageError
+        If the engine, device and precision do not go together on this machine.
     """
-    device = "cpu" if device == "auto" else device
+    if device == "auto":
+        device = "cuda" if engine != OPENVINO and _cuda_is_there() else "cpu"
     if engine == "auto":
         engine = OPENVINO if device == "cpu" else TORCH
     if engine == OPENVINO and device != "cpu":
@@ -122,39 +129,67 @@ def choose_runtime(
     return Runtime(engine, device, precision, threads, graphs)
 
 
+def _cuda_is_there() -> bool:
+    """Whether torch can use an NVIDIA card; torch is imported only where there are signs of one."""
+    if not Path("/dev/nvidia0").exists() and shutil.which("nvidia-smi") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _import_openvino() -> ModuleType:
+    """OpenVINO without its telemetry, which otherwise reports every import over the network."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
 class _OpenVinoFunction:
     """One compiled graph, one copy of the weights, `threads` streams of one thread each."""
 
-    def __init__(self, path: Path, shapes: list[list[int]], precision: str, threads: int) -> None:
-        import openvino
-
-        core = openvino.Core()
-        # Left alone, OpenVINO takes bf16 wherever the processor has it: always say which.
+    def __init__(
+        self, path: Path, example: Sequence[NDArray[Any]], precision: str, threads: int
+    ) -> None:
+        core = _import_openvino().Core()
+        if precision == BF16 and "BF16" not in core.get_property(
+            "CPU", "OPTIMIZATION_CAPABILITIES"
+        ):
+            raise UsageError("this processor has no bf16; use --precision float32")
+        streams = min(threads, os.cpu_count() or 1)
         settings = {
+            # Left alone, OpenVINO takes bf16 wherever the processor has it: always say which.
             "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISION[precision],
-            "NUM_STREAMS": str(threads),
-            "INFERENCE_NUM_THREADS": str(threads),
+            # As many threads as streams, or a stream might get two, and with them other bits.
+            "NUM_STREAMS": str(streams),
+            "INFERENCE_NUM_THREADS": str(streams),
+            "ENABLE_HYPER_THREADING": "YES",
             "ENABLE_CPU_PINNING": "NO",
         }
+        self._shapes = [array.shape for array in example]
+        self._types = [array.dtype for array in example]
         try:
             graph = core.read_model(path)
-            graph.reshape(dict(enumerate(shapes)))
+            graph.reshape({i: list(shape) for i, shape in enumerate(self._shapes)})
             compiled = core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
-            raise ModelError(
-                f"the kept graph {path} cannot be read ({str(error).splitlines()[0]}); "
-                "delete it and run again"
-            ) from error
+            reason = str(error).strip().splitlines()[-1]
+            raise ModelError(f"the graph {path} cannot be read ({reason})") from error
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(threads):
+        for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
+        if [array.shape for array in inputs] != self._shapes:
+            raise ValueError(f"a graph made for shapes {self._shapes} got others")
+        arrays = [
+            np.ascontiguousarray(array, dtype)
+            for array, dtype in zip(inputs, self._types, strict=True)
+        ]
         request = self._idle.get()
         try:
-            result = request.infer(list(inputs), share_inputs=True)
-            output: NDArray[np.float32] = np.array(result[0], dtype=np.float32)
-            return output
+            result = request.infer(arrays, share_inputs=True)
+            # The request's own memory is used again by the next call: copy.
+            return np.array(result[0], dtype=np.float32)
         finally:
             self._idle.put(request)
 
@@ -164,7 +199,11 @@ class _TorchFunction:
 
     def __init__(self, module: torch.nn.Module, device: str, precision: str) -> None:
         make_torch_deterministic()
-        self._module = module.eval().to(device)
+        try:
+            self._module = module.eval().to(device)
+        except (AssertionError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UsageError(f"torch cannot use the device {device} ({reason})") from error
         self._device = device
         self._precision = precision
 
@@ -196,31 +235,36 @@ def make_torch_deterministic() -> None:
 
 
 def _convert(
-    module: torch.nn.Module, example: Sequence[NDArray[Any]], shapes: list[list[int]], path: Path
+    module: torch.nn.Module, example: Sequence[NDArray[Any]], shapes: list[list[int]], folder: Path
 ) -> None:
     """Write the module as an OpenVINO graph: whole or not at all, two programs at once or not."""
-    import openvino
     import torch
 
+    openvino = _import_openvino()
     with torch.inference_mode(), warnings.catch_warnings():
-        # Tracing warns wherever Python reads a shape, as every transformer does.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        # OpenVINO goes by torch.jit.trace, which warns of its age and of shapes read in Python.
+        warnings.simplefilter("ignore")
         graph = openvino.convert_model(
             module.eval(),
             example_input=tuple(torch.from_numpy(array) for array in example),
             input=shapes,
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            draft = Path(folder) / path.name
-            openvino.save_model(graph, draft, compress_to_fp16=False)
-            # The .xml goes last: whoever sees it may rely on the weights beside it.
-            os.replace(draft.with_suffix(".bin"), path.with_suffix(".bin"))
-            os.replace(draft, path)
-    except OSError as error:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder.parent) as drafts:
+            draft = Path(drafts) / folder.name
+            draft.mkdir()
+            openvino.save_model(graph, draft / GRAPH, compress_to_fp16=False)
+            try:
+                draft.rename(folder)
+            except OSError:
+                # Another program may have been first; its graph is as good.
+                if not (folder / GRAPH).exists():
+                    raise
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
         raise ModelError(
-            f"the converted graph cannot be kept in {path.parent} ({error.strerror}); "
+            f"the converted graph cannot be kept in {folder.parent} ({reason}); "
             "make room there or set CLAPBATCH_HOME to another folder"
         ) from error
 
