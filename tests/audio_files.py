@@ -76,8 +76,8 @@ class Format:
     """A way to store sound.
 
     slack : most seconds by which a coder lengthens or shortens the sound.
-    lossless : what comes back differs by less than the sample format's step.
-    loaders : the loaders that read it.
+    step : most by which a sample that comes back differs; large where coding is lossy.
+    loaders : the loaders that read it. rates : the sample rates it can have, () for any.
     """
 
     name: str
@@ -116,11 +116,11 @@ FORMATS = (
     Format("aifc", ".aifc", _sf("AIFF", "FLOAT"), step=2.0**-22),
     Format("au", ".au", _sf("AU", "PCM_16"), step=SIXTEEN),
     Format("caf", ".caf", _sf("CAF", "PCM_16"), step=SIXTEEN),
-    Format("caf-alac", ".caf", _sf("CAF", "ALAC_16"), step=SIXTEEN),
+    Format("caf-alac", ".caf", _sf("CAF", "ALAC_16"), step=SIXTEEN, slack=0.03),
     Format("voc", ".voc", _sf("VOC", "PCM_16"), step=SIXTEEN),
     Format("flac-16", ".flac", _sf("FLAC", "PCM_16"), step=SIXTEEN),
     Format("flac-24", ".flac", _sf("FLAC", "PCM_24"), step=2.0**-22),
-    Format("ogg-vorbis", ".ogg", _sf("OGG", "VORBIS")),
+    Format("ogg-vorbis", ".ogg", _sf("OGG", "VORBIS"), slack=0.005),
     Format("opus", ".opus", _sf("OGG", "OPUS"), rates=(8_000, 16_000, 48_000)),
     Format("mp3", ".mp3", _sf("MP3", "MPEG_LAYER_III"), PYAV, rates=(16_000, 44_100, 48_000)),
     Format("m4a-aac", ".m4a", _av("aac", "ipod"), PYAV, slack=0.05),

@@ -22,7 +22,7 @@ SUFFIXES = (
     *(".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".mp4", ".aac", ".wma", ".asf"),
     *(".webm", ".weba", ".mka", ".mkv", ".mov", ".ape", ".wv", ".tta", ".mp2", ".mp1", ".mpga"),
     *(".mpc", ".amr", ".3gp", ".ac3", ".eac3", ".dts", ".dsf", ".dff", ".tak", ".shn", ".spx"),
-    *(".ra", ".rm", ".mp+", ".alac", ".caf", ".qoa"),
+    *(".ra", ".rm", ".mp+", ".alac", ".qoa"),
 )
 
 # Containers that hold recordings. Not playlists (hls, concat, sdp, …), which would make libav open

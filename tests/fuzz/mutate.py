@@ -1,0 +1,57 @@
+"""Small good files of every format, and ways to spoil their bytes."""
+
+from __future__ import annotations
+
+import functools
+import struct
+import tempfile
+from pathlib import Path
+
+from tests.audio_files import BY_NAME, id3_tag, tone
+
+NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+# A place in the file, from 0 to 1; what to do there; with how many bytes or which number; bytes.
+Edit = tuple[float, str, int, bytes]
+ACTIONS = ("write", "number", "flip", "delete", "repeat", "insert", "cut")
+
+
+@functools.cache
+def seeds() -> dict[str, bytes]:
+    """Format -> a tenth of a second of stereo sound in it, a few kilobytes."""
+    made = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, format in BY_NAME.items():
+            rate = (format.rates or (16_000,))[0]
+            path = Path(folder, "seed" + format.suffix)
+            made[name] = format.write(path, tone(0.15, rate, 440.0, 2), rate).read_bytes()
+    made["mp3-tagged"] = id3_tag(300) + made["mp3"]
+    return made
+
+
+def suffix(name: str) -> str:
+    return BY_NAME[name.removesuffix("-tagged")].suffix
+
+
+def spoil(data: bytes, edits: list[Edit]) -> bytes:
+    """Apply edits in order. Half of all places fall on the first 256 bytes, where headers are."""
+    spoiled = bytearray(data)
+    for place, action, amount, extra in edits:
+        length = len(spoiled)
+        at = int(2 * place * min(256, length)) if place < 0.5 else int((2 * place - 1) * length)
+        if action == "write":
+            spoiled[at : at + len(extra)] = extra
+        elif action == "number":
+            number = NUMBERS[amount % len(NUMBERS)]
+            spoiled[at : at + 4] = struct.pack("<I" if amount % 2 else ">I", number)
+        elif action == "flip" and at < length:
+            spoiled[at] ^= 1 << amount % 8
+        elif action == "delete":
+            del spoiled[at : at + 1 + amount % 600]
+        elif action == "repeat":
+            spoiled[at:at] = spoiled[at : at + 1 + amount % 600]
+        elif action == "insert":
+            spoiled[at:at] = extra * (1 + amount % 50)
+        elif action == "cut":
+            del spoiled[at:]
+    return bytes(spoiled)
