@@ -17,6 +17,15 @@ class Hanging:
         time.sleep(3600)
 
 
+class Writing:
+    """Writes to the very file that it reads."""
+
+    def blocks(self, track, needs):
+        yield np.ones(needs.rate, np.float32)
+        with open(track.path, "ab") as file:
+            file.write(b"more")
+
+
 class Raising:
     def blocks(self, track, needs):
         raise KeyError("no such thing")
@@ -32,5 +41,5 @@ def register_loaders():
             make=lambda options, loader=loader: loader(),
             suffixes=(".wav",),
         )
-        for name, loader in (("hanging", Hanging), ("raising", Raising))
+        for name, loader in (("hanging", Hanging), ("raising", Raising), ("writing", Writing))
     ]

@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -141,9 +141,12 @@ class Chain:
 
     def _batches(self, track: Track, name: str, loader: Loader) -> Iterator[list[Segment]]:
         """The unit of work: a fixed number of consecutive segments of one recording."""
-        blocks = _blamed(loader.blocks(track, self._recipe.needs), "load", name)
-        segments = self._segmenter.segments(blocks, self._recipe.needs)
-        yield from batched(_blamed(segments, "segment", self._recipe.segmenter), self._recipe.batch)
+        needs = self._recipe.needs
+        blocks = _blamed(lambda: loader.blocks(track, needs), "load", name)
+        segments = _blamed(
+            lambda: self._segmenter.segments(blocks, needs), "segment", self._recipe.segmenter
+        )
+        yield from batched(segments, self._recipe.batch)
 
     def _embed_batch(self, batch: Sequence[Segment]) -> FloatArray:
         name = self._recipe.embedder
@@ -233,10 +236,10 @@ class _Reader:
         return False
 
 
-def _blamed(items: Iterator[Any], stage: str, plugin: str) -> Iterator[Any]:
-    """The same items; what goes wrong carries the stage and the plugin."""
+def _blamed(items: Callable[[], Iterator[Any]], stage: str, plugin: str) -> Iterator[Any]:
+    """What a plugin yields; what goes wrong carries the stage and the plugin."""
     try:
-        yield from items
+        yield from items()
     except (_StageError, GeneratorExit):
         raise
     except Exception as error:

@@ -15,18 +15,16 @@ import numpy as np
 from clapbatch.api import Analysis, Failure, Query, Scores, Thresholds, Track
 
 STYLES = (
-    "solo piano", "string orchestra", "jazz trumpet", "acoustic guitar", "techno", "female vocalist",
-    "heavy metal", "flute and harp", "choir", "drum kit", "ambient pad", "brass band",
+    "solo piano", "string orchestra", "jazz trumpet", "acoustic guitar", "techno", "choir",
+    "heavy metal", "flute and harp", "female vocalist", "drum kit", "ambient pad", "brass band",
 )  # fmt: skip
 TURNS = ("", "slow ", "happy ", "sad ", "old recording of ", "live ")
 WINDOW, HOP, DIM = 10.0, 5.0, 48
 
 
 def song_names(count: int) -> list[str]:
-    return [
-        f"{STYLES[i % len(STYLES)]}/{i // len(STYLES) + 1:02d} {STYLES[i % len(STYLES)].title()}.ogg"
-        for i in range(count)
-    ]
+    style = [STYLES[i % len(STYLES)] for i in range(count)]
+    return [f"{s}/{i // len(STYLES) + 1:02d} {s.title()}.ogg" for i, s in enumerate(style)]
 
 
 def query_names(count: int) -> list[str]:

@@ -38,7 +38,7 @@ class Windows:
         Raises
         ------
         RecordingError
-            If there is not a single sample.
+            If there is not a single sample, or every sample is zero: silence has no direction.
         """
         window, hop, rate = needs.window_units, needs.hop_units, needs.rate
         if not 1 <= hop <= window:
@@ -48,6 +48,7 @@ class Windows:
             )
         tail = _Tail(window)
         index = start = 0
+        silent = True
 
         def segment(offset: int, length: int) -> Segment:
             content = tail.copy(offset, length)
@@ -59,6 +60,7 @@ class Windows:
                     "the loader must deliver mono float32 blocks of shape (n,), "
                     f"not {block.dtype} of shape {block.shape}"
                 )
+            silent = silent and not block.any()
             for piece in _pieces(block, tail.most):
                 tail.append(piece)
                 while start + window <= tail.end:
@@ -66,6 +68,8 @@ class Windows:
                     index, start = index + 1, start + hop
         if tail.end == 0:
             raise RecordingError("holds no sound: 0 samples")
+        if silent:
+            raise RecordingError("holds digital silence only")
         if index == 0:
             yield segment(0, tail.end)
         elif start - hop + window < tail.end:
