@@ -1,6 +1,6 @@
 """All that a plugin may import. What is not here may change without notice."""
 
-from clapbatch import folders
+from clapbatch import downloads, folders
 from clapbatch.domain import (
     Analysis,
     Embeddings,
@@ -71,6 +71,7 @@ __all__ = [
     "Track",
     "UsageError",
     "Waveform",
+    "downloads",
     "file_sha256",
     "fingerprint",
     "folders",
