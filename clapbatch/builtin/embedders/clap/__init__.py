@@ -66,13 +66,13 @@ def available(options: ClapOptions) -> str:
 
 
 def make(options: ClapOptions, runtime: Runtime) -> Encoder:
-    from clapbatch.builtin.embedders.clap.encoder import ClapAudio
+    from clapbatch.builtin.embedders.clap.audio import ClapAudio
 
     return ClapAudio(options.checkpoint, options.batch, runtime)
 
 
 def make_text(options: ClapOptions, runtime: Runtime) -> TextEncoder:
-    from clapbatch.builtin.embedders.clap.encoder import ClapText
+    from clapbatch.builtin.embedders.clap.text import ClapText
 
     return ClapText(options.checkpoint, runtime)
 

@@ -16,11 +16,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clapbatch.api import ModelError, downloads, file_sha256, fingerprint, folders
+from clapbatch.api import ModelError, Runtime, downloads, file_sha256, fingerprint, folders
 from clapbatch.builtin.embedders.clap.catalogue import (
     MERGES,
     PUBLISHED,
@@ -136,7 +136,7 @@ def remove(checkpoint: str) -> bool:
     with downloads.locked(folder):
         shutil.rmtree(folder)
     if record:
-        shutil.rmtree(graphs_folder(folders.graphs(), record.sha256), ignore_errors=True)
+        shutil.rmtree(_graphs_folder(folders.graphs(), record.sha256), ignore_errors=True)
     return True
 
 
@@ -158,9 +158,9 @@ def verify(checkpoint: str) -> str:
     return ""
 
 
-def graphs_folder(graphs: Path, sha256: str) -> Path:
-    """Where a checkpoint's graphs are kept, so that they can be removed with it."""
-    return graphs / f"clap-{sha256[:16]}"
+def own_graphs(runtime: Runtime, sha256: str) -> Runtime:
+    """The same runtime with a folder for this checkpoint's graphs, to be removed with it."""
+    return replace(runtime, graphs=_graphs_folder(runtime.graphs, sha256))
 
 
 def read_record(folder: Path) -> Record | None:
@@ -288,6 +288,10 @@ def _own_folder(sha256: str) -> Path:
 
 def _known_path() -> Path:
     return folders.models() / "clap" / "own" / "known.json"
+
+
+def _graphs_folder(graphs: Path, sha256: str) -> Path:
+    return graphs / f"clap-{sha256[:16]}"
 
 
 def _roberta_folder() -> Path:

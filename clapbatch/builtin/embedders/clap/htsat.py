@@ -97,7 +97,8 @@ class Htsat(nn.Module):
         normal = self.bn0(log_mel.transpose(1, 2)[..., None])[..., 0]
         stretched = normal @ self.stretch.T
         runs = stretched.reshape(len(log_mel), MELS, RUNS, IMAGE).transpose(1, 2)
-        return runs.reshape(len(log_mel), IMAGE, IMAGE)
+        image: Tensor = runs.reshape(len(log_mel), IMAGE, IMAGE)
+        return image
 
 
 class PatchEmbedding(nn.Module):

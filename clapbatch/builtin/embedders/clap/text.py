@@ -1,54 +1,27 @@
-"""The two sides of the CLAP encoder, each loaded apart and run by the runtime."""
+"""The text side: sentences -> unit vectors."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clapbatch.api import Compiled, FloatArray, Runtime, Segment
+from clapbatch.api import Compiled, FloatArray, Runtime
 from clapbatch.builtin.embedders.clap import checkpoints
-from clapbatch.builtin.embedders.clap.frontend import FRAMES, MELS, LogMel
 from clapbatch.builtin.embedders.clap.tokens import LONGEST, RobertaTokens, cut
 
-# Raised when the towers' code changes in a way that a graph kept from before would miss.
+if TYPE_CHECKING:
+    from clapbatch.builtin.embedders.clap.roberta import TextTower
+
+# Raised when the tower's code changes in a way that a graph kept from before would miss.
 GRAPH_VERSION = 1
 # Texts are padded to one of these lengths, in tokens, and run so many at a time. Which length is
 # decided by a text alone, so its vector does not depend on the others of the call.
 LENGTHS = (16, 32, LONGEST)
 TEXTS = 4
-
-
-class ClapAudio:
-    """Segments -> unit vectors.
-
-    batch : windows a product. One is best on a processor, where it wastes nothing on a song's last
-    windows; a GPU wants many, and the last batch of a song is then filled up with silence.
-    """
-
-    def __init__(self, checkpoint: str, batch: int, runtime: Runtime) -> None:
-        sha256 = checkpoints.identity(checkpoint)["weights"]
-        self._batch = batch if runtime.engine == "torch" else 1
-        self._log_mel = LogMel()
-        self._tower = _graphs(runtime, sha256).compile(
-            lambda: _audio_tower(checkpoint),
-            [np.zeros((self._batch, FRAMES, MELS), np.float32)],
-            key=f"clap-audio-{GRAPH_VERSION}-{sha256}",
-        )
-
-    def embed(self, segments: Sequence[Segment]) -> FloatArray:
-        """float32 (len(segments), dim), unit rows. Segments: at most 10 s at 48 kHz each."""
-        spectrograms = self._log_mel(segments)
-        count = len(spectrograms)
-        missing = -count % self._batch
-        if missing:
-            spectrograms = np.pad(spectrograms, ((0, missing), (0, 0), (0, 0)))
-        starts = range(0, len(spectrograms), self._batch)
-        vectors = [self._tower(spectrograms[start : start + self._batch]) for start in starts]
-        return np.concatenate(vectors)[:count]
 
 
 class ClapText:
@@ -57,7 +30,7 @@ class ClapText:
     def __init__(self, checkpoint: str, runtime: Runtime) -> None:
         self._checkpoint = checkpoint
         self._sha256 = checkpoints.identity(checkpoint)["weights"]
-        self._runtime = _graphs(runtime, self._sha256)
+        self._runtime = checkpoints.own_graphs(runtime, self._sha256)
         self._tokens = RobertaTokens(checkpoints.tokenizer_folder(checkpoint))
         self._towers: dict[int, Compiled] = {}
         self._lock = threading.Lock()
@@ -99,7 +72,7 @@ class ClapText:
             if length not in self._towers:
                 example = np.ones((TEXTS, length), np.int64)
                 self._towers[length] = self._runtime.compile(
-                    lambda: _text_tower(self._checkpoint),
+                    lambda: _tower(self._checkpoint),
                     [example, example],
                     key=f"clap-text-{GRAPH_VERSION}-{self._sha256}",
                     any_shape=True,
@@ -107,18 +80,8 @@ class ClapText:
             return self._towers[length]
 
 
-def _graphs(runtime: Runtime, sha256: str) -> Runtime:
-    return replace(runtime, graphs=checkpoints.graphs_folder(runtime.graphs, sha256))
-
-
-# Imported inside: with a kept graph neither torch nor transformers is needed.
-def _audio_tower(checkpoint: str):  # type: ignore[no-untyped-def]
-    from clapbatch.builtin.embedders.clap.weights import load_audio_tower
-
-    return load_audio_tower(checkpoints.weights_path(checkpoint))
-
-
-def _text_tower(checkpoint: str):  # type: ignore[no-untyped-def]
+def _tower(checkpoint: str) -> TextTower:
+    # Imported here: with a kept graph, neither torch nor transformers is needed.
     from clapbatch.builtin.embedders.clap.weights import load_text_tower
 
     return load_text_tower(checkpoints.weights_path(checkpoint))
