@@ -1,6 +1,6 @@
 """Red Lights: loud rock with two distorted guitars, bass and drums, written for this project.
 
-A beat is a quarter. The guitars and the bass are tuned down by two tones.
+A beat is a quarter. The guitars and the bass are tuned down by a tone.
 """
 
 from notation import Part, Piece, kit, line
@@ -64,20 +64,20 @@ PIECE = Piece(
     parts=(
         Part(
             program=30, volume=92, pan=14, reverb=25, spread=0.006,
-            **line(guitars, bar=4, transpose=-4),
+            **line(guitars, bar=4, transpose=-2),
         ),
         Part(
             program=29, volume=92, pan=114, reverb=25, spread=0.006, humanize=0.02,
-            **line(guitars, bar=4, transpose=-4),
+            **line(guitars, bar=4, transpose=-2),
         ),
-        Part(program=29, volume=80, reverb=50, **line(lead, bar=4, transpose=-4)),
-        Part(program=34, volume=105, reverb=10, **line(bass, bar=4, transpose=-4)),
+        Part(program=29, volume=80, reverb=50, **line(lead, bar=4, transpose=-2)),
+        Part(program=34, volume=105, reverb=10, **line(bass, bar=4, transpose=-2)),
         Part(
             program=16, volume=118, reverb=30, humanize=0.006,
             **kit(0.25, *EIGHT, *EIGHT[:4], LAST),
         ),
     ),
     seconds=23,
-    level=-11,
+    level=-12,
     drive=14,
 )  # fmt: skip

@@ -50,7 +50,7 @@ PIECE = Piece(
     tempo=112,
     parts=(
         Part(
-            program=8, volume=110, reverb=45, humanize=0.007,
+            program=0, volume=110, reverb=45, humanize=0.007,
             **kit(0.25, START, GROOVE, START, FILL, TOMS, TOMS, START, ROLL, START, BREAK, LAST),
         ),
     ),
