@@ -13,24 +13,28 @@ NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0x
 
 # A place in the file, from 0 to 1; what to do there; with how many bytes or which number; bytes.
 Edit = tuple[float, str, int, bytes]
+EIGHT_CHANNELS = ("caf-alac", "ogg-vorbis", "opus", "flac-16", "mp4", "wv", "wav-float")
 ACTIONS = ("write", "number", "flip", "delete", "repeat", "insert", "cut")
 
 
 @functools.cache
 def seeds() -> dict[str, bytes]:
-    """Format -> a tenth of a second of stereo sound in it, a few kilobytes."""
+    """Format ("+8": of eight channels, not two) -> a short sound in it, a few kilobytes."""
     made = {}
+    wanted = [(name, 2) for name in BY_NAME] + [(name, 8) for name in EIGHT_CHANNELS]
     with tempfile.TemporaryDirectory() as folder:
-        for name, format in BY_NAME.items():
+        for name, channels in wanted:
+            format = BY_NAME[name]
             rate = (format.rates or (16_000,))[0]
             path = Path(folder, "seed" + format.suffix)
-            made[name] = format.write(path, tone(0.15, rate, 440.0, 2), rate).read_bytes()
-    made["mp3-tagged"] = id3_tag(300) + made["mp3"]
+            written = format.write(path, tone(0.15, rate, 440.0, channels), rate)
+            made[name + "+8" * (channels == 8)] = written.read_bytes()
+    made["mp3+tag"] = id3_tag(300) + made["mp3"]
     return made
 
 
 def suffix(name: str) -> str:
-    return BY_NAME[name.removesuffix("-tagged")].suffix
+    return BY_NAME[name.partition("+")[0]].suffix
 
 
 def spoil(data: bytes, edits: list[Edit]) -> bytes:

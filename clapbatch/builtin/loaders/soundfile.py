@@ -62,7 +62,8 @@ def _decoded(path: Path, size: int) -> Iterator[tuple[int, FloatArray]]:
             count = 0
             while True:
                 try:
-                    got = len(file.read(out=scratch))
+                    # Never past the declared end, so that what lies behind it shows below.
+                    got = len(file.read(min(frames, file.frames - count), out=scratch))
                 except Exception as error:  # whatever a decoder can throw
                     raise RecordingError(
                         f"cannot be decoded past {count / file.samplerate:.2f} s: "
