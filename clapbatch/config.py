@@ -34,7 +34,7 @@ class RunConfig:
     loader: str = AUTO
     segmenter: str = "windows"
     scorer: str = "mean"
-    reporters: tuple[str, ...] = ("csv",)
+    reporters: tuple[str, ...] = ("csv", "html")
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     window: float | None = None

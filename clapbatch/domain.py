@@ -130,6 +130,7 @@ class Analysis:
     starts, ends : per song float64 (segments,). durations : seconds, float64 (songs,).
     song_vectors : float32 (songs, dim') unit rows, compared for song–song results.
     labels come from `thresholds` (song–query) and `song_thresholds` (song–song).
+    notes : what a person may want to know. warnings : reasons not to trust the scores.
     provenance : what produced this, plain values, the same for the same recipe.
     timing : what differs from run to run (seconds, counts of reuse).
     """
@@ -147,6 +148,7 @@ class Analysis:
     song_thresholds: Thresholds
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
 

@@ -32,6 +32,7 @@ BUILTIN = (
     "clapbatch.builtin.embedders.musicnn",
     "clapbatch.builtin.scorers",
     "clapbatch.builtin.reporters.csv",
+    "clapbatch.builtin.reporters.html",
     "clapbatch.builtin.reporters.terminal",
 )
 

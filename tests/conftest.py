@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from clapbatch.cli.main import main
 from clapbatch.registry import Registry
 from clapbatch.store import Store
 from clapbatch.testing import tone
@@ -23,10 +25,11 @@ def kept_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, kept_graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path_factory: pytest.TempPathFactory, kept_graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Each test has its own store; nobody's cache folder is touched."""
-    folder = tmp_path / "home"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("home")
     (folder / "graphs").symlink_to(kept_graphs)
     monkeypatch.setenv("CLAPBATCH_HOME", str(folder))
     monkeypatch.setenv("CLAPBATCH_OFFLINE", "1")
@@ -55,3 +58,31 @@ def tones(tmp_path: Path) -> Path:
     ):
         soundfile.write(folder / name, tone(hertz, seconds, 8000), 8000)
     return folder
+
+
+class Said:
+    """What a command said: its exit code, standard output and standard error."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def clapbatch(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run the program as a person would: `clapbatch("single", "song.wav", "440 Hz")`."""
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        code = stopped.value.code
+        return Said(code if isinstance(code, int) else 1, printed.out, printed.err)
+
+    return run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden", action="store_true", help="write the golden files anew, then look"
+    )

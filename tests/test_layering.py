@@ -23,6 +23,7 @@ FLOORS = [
     ("engine",),
     ("testing", "face"),
     ("cli",),
+    ("__main__",),
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(ROOT.rglob("*.py"))

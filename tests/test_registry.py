@@ -113,9 +113,7 @@ class Options:
             raise ValueError("number must not be negative")
 
 
-SPEC = ScorerSpec(
-    name="s", version="1", summary="s", options=Options, make=lambda options: options
-)
+SPEC = ScorerSpec(name="s", version="1", summary="s", options=Options, make=lambda options: options)
 
 
 @pytest.mark.parametrize("text", ["true", "yes", "1", True])

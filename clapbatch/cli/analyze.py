@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,12 @@ def single(audio: Path, queries: tuple[str, ...], **flags: Any) -> int:
 @click.argument("songs", type=Path)
 @click.argument("queries", metavar="QUERIES")
 @click.option("--out", type=Path, metavar="FOLDER", help="Report folder; reports/NAME by default.")
+@click.option("--no-html", "html", flag_value=False, default=True, help="No report.html.")
 @click.option("--all-pairs", is_flag=True, help="The whole song-to-song matrix past 2,000 songs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows of scores_long.csv.")
 @run_options
-def multi(songs: Path, queries: str, all_pairs: bool, **flags: Any) -> int:
+def multi(songs: Path, queries: str, html: bool, all_pairs: bool, **flags: Any) -> int:
     """Score many songs against many sentences and write a report.
 
     SONGS is a folder (searched recursively), a list (.m3u, .m3u8, .txt) or one file. QUERIES is a
@@ -78,6 +80,8 @@ def multi(songs: Path, queries: str, all_pairs: bool, **flags: Any) -> int:
     if all_pairs:
         flags["assignments"] = (*flags["assignments"], "reporter.all_pairs=true")
     config = make_config(flags, songs=songs, queries=queries)
+    if not html:
+        config = replace(config, reporters=tuple(r for r in config.reporters if r != "html"))
     folder = flags["out"] or default_folder(songs)
     registry = Registry(config.plugins)
     reporters = make_reporters(config, registry)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Flags that are no settings of a run: what is shown, and where it goes.
-SHOWN = ("quiet", "debug", "as_json", "as_csv", "out", "html")
+SHOWN = ("quiet", "debug", "as_json", "as_csv", "out")
 
 _RUN_OPTIONS = (
     click.option("--encoder", metavar="NAME", help="Encoder; auto takes the best at hand."),

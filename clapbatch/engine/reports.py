@@ -103,6 +103,7 @@ def manifest(analysis: Analysis, folder: Path, names: Sequence[str]) -> dict[str
         "failures": len(analysis.failures),
         "queries": [{"id": query.id, "prompts": list(query.prompts)} for query in analysis.queries],
         "notes": list(analysis.notes),
+        "warnings": list(analysis.warnings),
         "thresholds": {
             "song_query": {
                 "high": analysis.thresholds.high,

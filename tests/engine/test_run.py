@@ -104,9 +104,7 @@ def test_equal_files_are_embedded_once_and_both_reported(tones: Path, store: Sto
     assert np.array_equal(*analysis.scores.value[rows])
 
 
-def test_options_that_affect_output_embed_anew_and_others_do_not(
-    tones: Path, store: Store
-) -> None:
+def test_options_that_affect_output_embed_anew_and_others_do_not(tones: Path, store: Store) -> None:
     run(config(tones), store)
     for settings, embedded in (
         ({"jobs": 1}, 0),

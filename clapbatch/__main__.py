@@ -1,0 +1,5 @@
+"""`python -m clapbatch`."""
+
+from clapbatch.cli.main import main
+
+main()
