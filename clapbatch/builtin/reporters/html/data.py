@@ -19,7 +19,7 @@ from clapbatch.builtin.reporters.html.layout import similar_together, song_map
 
 # What one page holds at most; what is left out is said on the page.
 MOST_SCORES = 1_000_000
-MOST_TIMELINE_VALUES = 4_000_000
+MOST_TIMELINE_VALUES = 8_000_000
 NEAREST = 10
 # Rows per product of the similarity; fixed, because the last bit depends on it.
 BLOCK = 256
@@ -266,9 +266,11 @@ def _neighbours(analysis: Analysis) -> dict[str, Any]:
         similarity = analysis.song_similarity(slice(first, first + BLOCK)).copy()
         own = np.arange(len(similarity))
         similarity[own, first + own] = -np.inf
-        order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
-        nearest[first : first + BLOCK] = order
-        closeness[first : first + BLOCK] = np.take_along_axis(similarity, order, axis=1)
+        for place in range(count):  # the best of what is left; of equals the first
+            best = similarity.argmax(axis=1)
+            nearest[first : first + BLOCK, place] = best
+            closeness[first : first + BLOCK, place] = similarity[own, best]
+            similarity[own, best] = -np.inf
     places, share = song_map(analysis.song_vectors)
     return {
         "nearest": {"count": count, "songs": packed(nearest), "similarity": packed(closeness)},

@@ -39,7 +39,8 @@ def _clustered(points: Points) -> list[int]:
     if n < 2:
         return list(range(n))
     squares = (points**2).sum(axis=1)
-    between = np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0)).round(9)
+    apart_squared = squares[:, None] + squares - 2 * points @ points.T
+    between = np.sqrt(np.maximum(apart_squared.round(9), 0))  # rounded first: a root enlarges dust
     apart = between.copy()  # between single rows; `between` becomes distances of groups
     np.fill_diagonal(between, np.inf)
     groups = {row: [row] for row in range(n)}

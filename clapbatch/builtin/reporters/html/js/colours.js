@@ -8,7 +8,7 @@ const isDark = () => (document.documentElement.dataset.theme ?? (darkByDefault.m
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
-  byId("theme").setAttribute("aria-pressed", String(isDark()));
+  byId("theme").textContent = isDark() ? "☀ Light" : "☾ Dark";
   scale = makeScale(isDark());
   for (const redraw of onThemeChange) redraw();
 }

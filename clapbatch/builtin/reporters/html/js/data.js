@@ -74,6 +74,24 @@ function descending(a, b) {
   return b - a;
 }
 
+// Songs by the end of their path, with as many folders before it as tell them apart.
+const shortNames = shortest(data.songs);
+function shortest(names) {
+  const end = (name, parts) => name.split("/").slice(-parts).join("/");
+  const short = [...names];
+  let unsettled = names.map((_, i) => i);
+  for (let parts = 1; parts <= 3 && unsettled.length; parts++) {
+    const times = new Map();
+    for (const i of unsettled) {
+      short[i] = end(names[i], parts);
+      times.set(short[i], (times.get(short[i]) ?? 0) + 1);
+    }
+    unsettled = unsettled.filter((i) => times.get(short[i]) > 1);
+  }
+  for (const i of unsettled) short[i] = names[i];
+  return short;
+}
+
 const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 const number = (x) => (Number.isNaN(x) ? "–" : x.toFixed(3).replace("-", "−"));

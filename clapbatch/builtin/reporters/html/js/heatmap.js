@@ -31,12 +31,14 @@ function makeHeatmap(actions) {
     const name = Math.round(Math.min(300, Math.max(110, whole * 0.24)));
     const overhang = printing ? 40 : 70; // the last slanted name reaches beyond its column
     const narrowest = printing ? 5 : size === "small" ? 7 : 14;
-    const cell = Math.floor(Math.min(110, Math.max(narrowest, (whole - name - overhang) / Math.max(1, columns.length))));
-    const wide = cell >= 72; // room for names that lie flat
+    const fitting = (room) => Math.floor(Math.min(110, room / Math.max(1, columns.length)));
+    const wide = fitting(whole - name) >= 72; // room for names that lie flat
+    const cell = wide ? fitting(whole - name) : Math.max(narrowest, fitting(whole - name - overhang));
     const head = wide ? 64 : Math.round(Math.min(150, 24 + 0.9 * longestName(cell)));
-    const most = printing ? 900 : Math.max(340, innerHeight * 0.74);
-    const row = size === "small" || printing
-      ? Math.max(2, Math.min(printing ? 18 : 26, Math.floor((most - head) / Math.max(1, rows.length))))
+    const most = printing ? 800 : Math.max(340, innerHeight * 0.74);
+    const even = (most - head) / Math.max(1, rows.length); // so that all are in sight
+    const row = printing ? Math.min(18, even)
+      : size === "small" ? Math.max(1, Math.min(26, Math.floor(even)))
       : size === "large" || (size === "auto" && rows.length <= 40) ? 28 : 18;
     const height = Math.min(head + rows.length * row + 2, most);
     box = { name, head, cell, row, wide, whole, overhang: wide ? 0 : overhang };
@@ -71,7 +73,7 @@ function makeHeatmap(actions) {
       const button = element("button", {
         type: "button", tabindex: "-1", title: `Sort by “${name}”`, class: query === sortedBy ? "sorted" : "",
         onclick: () => actions.sort(query),
-      }, doubt(query), nameOf(name));
+      }, doubt(query), " ", nameOf(name));
       const head = element("div", { class: "head" }, button);
       head.style.setProperty("--column", String(column));
       return head;
@@ -121,15 +123,15 @@ function makeHeatmap(actions) {
       }
     }
     small.putImageData(image, 0, 0);
-    pen.imageSmoothingEnabled = false;
+    pen.imageSmoothingEnabled = box.row < 1; // on paper a row may be less than a dot
     pen.drawImage(patch, originX, originY, across * box.cell, down * box.row);
 
     pen.fillStyle = tone("paper");
     if (box.cell >= GAP_FROM) {
-      for (let c = 0; c <= across; c++) pen.fillRect(originX + c * box.cell - 1, 0, 1, box.height);
+      for (let c = 0; c <= across; c++) pen.fillRect(originX + c * box.cell - 1, 0, 1, originY + down * box.row);
     }
     if (box.row >= GAP_FROM) {
-      for (let r = 0; r <= down; r++) pen.fillRect(0, originY + r * box.row - 1, box.width, 1);
+      for (let r = 0; r <= down; r++) pen.fillRect(0, originY + r * box.row - 1, originX + across * box.cell, 1);
     }
     if (box.cell >= NUMBERS_FROM[0] && box.row >= NUMBERS_FROM[1]) {
       writeNumbers(pen, sight, originX, originY);
@@ -179,7 +181,7 @@ function makeHeatmap(actions) {
       link.dataset.song = String(song);
       link.href = songHash(song);
       link.title = data.songs[song];
-      link.firstChild.textContent = data.songs[song];
+      link.firstChild.textContent = shortNames[song];
     });
   }
 
@@ -289,13 +291,6 @@ function makeHeatmap(actions) {
     setPrinting(now) {
       printing = now;
       refresh();
-    },
-    // For tests and for links: the middle of a cell on the screen.
-    placeOf(row, column) {
-      active = { row, column };
-      follow();
-      draw();
-      return placeOfActive();
     },
   };
 }

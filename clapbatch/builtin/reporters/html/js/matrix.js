@@ -28,8 +28,9 @@ function makeMatrixView(host) {
   ], state.queriesBy, (value) => { state.queriesBy = value; update(); });
   const colours = choice("Colours", [["all", "one scale"], ["own", "each query’s own"]],
     "all", (value) => { state.ownScale = value === "own"; update(); });
-  const size = choice("Rows", [["auto", "fitting"], ["large", "roomy"], ["small", "all at a glance"]],
+  const size = choice("Rows", [["auto", "fitting"], ["large", "roomy"], ["small", "at a glance"]],
     "auto", (value) => { state.size = value; update(); });
+  size.classList.add("narrow");
   const labels = element("fieldset", { class: "labels" }, element("legend", {}, "Labels"),
     ...LABELS.map((label) => {
       const tick = element("input", {
@@ -137,8 +138,8 @@ function makeMatrixView(host) {
     if (query.note) card.append(element("p", { class: "doubt-note" }, `⚠ ${query.note}`));
     if (pinned) {
       card.append(element("p", { class: "card-links" },
-        element("a", { href: songHash(song, cellQuery) }, "Open the song"),
-        element("a", { href: `#query-${cellQuery}` }, "All songs for this query")));
+        element("a", { href: songHash(song, cellQuery) }, "Open song"),
+        element("a", { href: `#query-${cellQuery}` }, "Rank all songs")));
       announce(`${data.songs[song]}, ${query.name}: ${number(score)}, ${label}, best moment ${clock(moment[0])}`
         + `${query.note ? `. Beware: ${query.note}` : ""}`);
     }

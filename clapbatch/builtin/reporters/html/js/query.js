@@ -65,11 +65,11 @@ function makeQueriesView(host) {
     const range = extent(queries.map((query) => scoreOf(bestOf(query), query)));
     listing.replaceChildren(table("Best songs for each query", [
       { title: "Query", header: true, cell: queryLink, compare: (a, b) => byName(data.queries[a].name, data.queries[b].name) || a - b },
-      { title: "Best song", cell: (query) => songLink(bestOf(query), query) },
+      { title: "Best song", kind: "song", cell: (query) => songLink(bestOf(query), query) },
       { title: "Score", cell: (query) => scoreBar(scoreOf(bestOf(query), query), range), compare: (a, b) => descending(scoreOf(bestOf(a), a), scoreOf(bestOf(b), b)) || a - b },
       { title: "Label", cell: (query) => labelMark(labelOf(bestOf(query), query)) },
       { title: "Best moment", kind: "moment-cell", cell: (query) => momentButton(bestOf(query), bestMoment(bestOf(query), query)) },
-      { title: "Then", kind: "wide", cell: (query) => element("span", {}, ...rankingFor(query).slice(1, 3)
+      { title: "Then", kind: "wide-cell", cell: (query) => element("span", {}, ...rankingFor(query).slice(1, 3)
         .flatMap((song, i) => [i ? " · " : "", songLink(song, query), ` ${number(scoreOf(song, query))}`])) },
     ], queries));
   }

@@ -53,14 +53,16 @@ function makeSimilarView(host) {
     const range = colourBy === null ? null : extent(data.songs.map((_, song) => scoreOf(song, colourBy)));
     const radius = songCount > 2000 ? 2.5 : songCount > 200 ? 4 : 6;
     if (chosen !== null) {
-      pen.strokeStyle = tone("line");
-      pen.lineWidth = 2;
+      pen.strokeStyle = tone("soft");
+      pen.globalAlpha = 0.5;
+      pen.lineWidth = 1;
       for (const { song } of nearestOf(chosen)) {
         pen.beginPath();
         pen.moveTo(...places[chosen]);
         pen.lineTo(...places[song]);
         pen.stroke();
       }
+      pen.globalAlpha = 1;
     }
     const order = places.map((_, song) => song);
     if (range) order.sort((a, b) => descending(scoreOf(b, colourBy), scoreOf(a, colourBy))); // best on top
@@ -86,7 +88,7 @@ function makeSimilarView(host) {
     const taken = [];
     const apart = (a) => (b) => a[2] < b[0] || a[0] > b[2] || a[3] < b[1] || a[1] > b[3];
     for (const song of wanted) {
-      const text = shortName(data.songs[song]);
+      const text = cut(shortNames[song]);
       const [x, y] = places[song];
       const long = pen.measureText(text).width;
       const left = x + radius + 5 + long < width ? x + radius + 5 : x - radius - 5 - long;
@@ -94,6 +96,9 @@ function makeSimilarView(host) {
       const free = taken.every(apart(box)) && dots.every((dot, other) => other === song || apart(box)(dot));
       if (!free && song !== chosen) continue;
       taken.push(box);
+      pen.lineWidth = 4; // a rim, so that the name can be read on top of dots
+      pen.strokeStyle = tone("panel");
+      pen.strokeText(text, left, y);
       pen.fillStyle = tone(song === chosen ? "ink" : "soft");
       pen.fillText(text, left, y);
     }
@@ -151,8 +156,8 @@ function makeSimilarView(host) {
         compare: (a, b) => descending(nearestOf(a)[0].similarity, nearestOf(b)[0].similarity) || a - b,
       },
       { title: "Label", cell: (song) => labelMark(labelFor(nearestOf(song)[0].similarity, data.songThresholds)) },
-      { title: "Nearest", cell: (song) => songLink(nearestOf(song)[0].song) },
-      ...(shown > 1 ? [{ title: "Then", kind: "wide", cell: (song) => element("span", {},
+      { title: "Nearest", kind: "song", cell: (song) => songLink(nearestOf(song)[0].song) },
+      ...(shown > 1 ? [{ title: "Then", kind: "wide-cell", cell: (song) => element("span", {},
         ...nearestOf(song).slice(1, shown).flatMap((other, i) => [i ? " · " : "", songLink(other.song), ` ${number(other.similarity)}`])) }] : []),
     ], songs));
   }
@@ -172,8 +177,8 @@ function makeSimilarView(host) {
   };
 }
 
-// The end of a path, cut where it is too long for a map.
-function shortName(name) {
-  const end = [...name.slice(name.lastIndexOf("/") + 1)];
-  return end.length > 30 ? `${end.slice(0, 29).join("")}…` : end.join("");
+// A name, cut where it is too long for a map.
+function cut(name) {
+  const letters = [...name];
+  return letters.length > 30 ? `${letters.slice(0, 29).join("")}…` : name;
 }
