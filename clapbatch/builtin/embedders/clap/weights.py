@@ -7,6 +7,7 @@ restricted reader alone, which builds tensors and containers and calls nothing e
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -71,9 +72,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             with safe_open(path, framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         content = _load_pickle(path)
+    except ModelError:
+        raise
     except FileNotFoundError:
         raise ModelError(f"there is no checkpoint {path}") from None
-    except (OSError, RuntimeError, SafetensorError, EOFError, KeyError, ValueError) as error:
+    # Broken pickles and archives fail in every way there is, index errors among them.
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"{path} is no checkpoint that can be read ({reason}); fetch it again"
@@ -89,12 +93,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _load_pickle(path: Path) -> Any:
+    # Mapped, a training checkpoint's optimizer, two thirds of it, is never read.
+    mapped = zipfile.is_zipfile(path)
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            # Mapped, a training checkpoint's optimizer, two thirds of it, is never read.
-            return torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
+        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols; what matters raises
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path} is refused: it holds more than tensors ({_offence(error)}), and a checkpoint "
@@ -104,11 +108,10 @@ def _load_pickle(path: Path) -> Any:
 
 def _offence(error: pickle.UnpicklingError) -> str:
     """From torch's page of advice, the one thing that matters: what the file tried to call."""
-    words = str(error).replace("`", " ").split()
-    for before, word in pairwise(words):
+    for before, word in pairwise(str(error).replace("`", " ").split()):
         if before in ("GLOBAL", "class", "function"):
             return word
-    return "something torch will not load as weights"
+    return "in a form that torch does not take for weights"
 
 
 def clean(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
