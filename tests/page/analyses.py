@@ -49,7 +49,9 @@ def make_analysis(
     styles = draw.normal(size=(len(STYLES), DIM))
     common = draw.normal(size=DIM) * 1.5  # music is more like music than like words
     texts = _unit(np.stack([_text(styles, i, draw) for i in range(len(wanted))] or [common])) + 0.0
-    starts = np.arange(0, max(seconds - WINDOW, 0) + HOP / 2, HOP)
+    starts = np.arange(0, max(seconds - WINDOW, 0) + 1e-9, HOP)
+    if starts[-1] + WINDOW < seconds:
+        starts = np.append(starts, seconds - WINDOW)  # aligned to the end
     ends = np.minimum(starts + WINDOW, seconds)
     timelines, means = [], []
     for song in range(len(names)):

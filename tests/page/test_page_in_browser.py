@@ -11,14 +11,14 @@ import pytest
 from analyses import make_analysis
 from reader import Reader
 
-from clapbatch.api import Failure
+from clapbatch.api import Failure, Thresholds
 from clapbatch.builtin.reporters.html import HtmlReporter
 from clapbatch.builtin.reporters.html.data import shown
 
 # Sharing one browser is only quick if one worker runs them all.
 pytestmark = pytest.mark.xdist_group("browser")
 
-SECONDS = 60.0
+SECONDS = 62.0  # the last window is aligned to the end
 ATTACKS = (
     "<script>window.attacked = 1</script>",
     "</script><img src=x onerror='window.attacked = 2'>",
@@ -139,6 +139,28 @@ def test_filters_by_label(reader: Reader, small: Path, analysis) -> None:
     ]
     assert 0 < len(high) < len(analysis.tracks)
     assert sorted(reader.rows()) == sorted(high)
+
+
+def test_filters_by_label_in_any_query(reader: Reader, small: Path, analysis) -> None:
+    reader.open(small)
+    for tick in reader.all(".labels input")[1:]:
+        tick.click()
+    reader.settle()
+    songs = range(len(analysis.tracks))
+    high = [s for s in songs if any(analysis.label(s, q) == "HIGH" for q in range(10))]
+    assert 0 < len(high) < len(analysis.tracks)
+    assert sorted(reader.rows()) == sorted(analysis.tracks[song].name for song in high)
+
+
+def test_a_label_is_earned_strictly_above_its_threshold(reader: Reader, folder: Path) -> None:
+    analysis = make_analysis(6, 2, folder=folder, seconds=30)
+    # Thresholds that are scores: the second-best song and the fourth.
+    ranked = np.sort(analysis.scores.value[:, 0])[::-1].astype(float)
+    limits = Thresholds(high=ranked[1], moderate=ranked[3])
+    HtmlReporter().write(replace(analysis, thresholds=limits), folder)
+    reader.open(folder, "#query-0")
+    labels = reader.texts("#view-query tbody .label")
+    assert labels == ["HIGH", "MODERATE", "MODERATE", "LOW", "LOW", "LOW"]
 
 
 def test_the_card_tells_a_cell(reader: Reader, small: Path, analysis) -> None:
@@ -306,6 +328,8 @@ def test_the_timeline_by_keyboard(reader: Reader, small: Path, analysis) -> None
     assert f"{analysis.timelines[2][2, query]:.3f}" in words
     timeline.send_keys(Keys.ENTER)
     reader.wait(lambda: reader.position() == pytest.approx(10, abs=0.05))
+    timeline.send_keys(Keys.END)
+    assert timeline.get_attribute("aria-valuetext").startswith("0:52–1:02: ")
 
 
 def test_a_song_that_is_not_there_is_said_in_words(
