@@ -34,7 +34,7 @@ CARD = EncoderCard(
 
 @dataclass(frozen=True)
 class Options:
-    fault: str = option("", "what to do wrong: raise, shape, nan, scale or die")
+    fault: str = option("", "what to do wrong: raise, shape, nan, scale, neighbours or die")
     marker: str = option("", "file whose existence stops `die`", affects_output=False)
     pause: float = option(0.0, "seconds a batch takes", affects_output=False)
 
@@ -69,6 +69,9 @@ class Pitch:
                 return vectors * np.float32(np.nan)
             case "scale":
                 return vectors * np.float32(2)
+            case "neighbours":
+                vectors = vectors + vectors.mean(axis=0)
+                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             case "die" if not os.path.exists(self._options.marker):
                 with open(self._options.marker, "w"):
                     os._exit(9)
