@@ -187,6 +187,30 @@ def lying_mp3(path: Path, frames: int = 15_625) -> Path:
     return path
 
 
+def caf_with_labels(samples: Samples, rate: int, labels: tuple[int, ...]) -> bytes:
+    """A 16-bit CAF file that names its channels: 1 left, 2 right, 3 centre, in any order."""
+    count = len(labels)
+    places = b"".join(struct.pack(">IIfff", label, 0, 0, 0, 0) for label in labels)
+    data = struct.pack(">I", 0) + (samples * 32767).astype(">i2").tobytes()
+    chunks = (
+        (b"desc", struct.pack(">d4sIIIII", rate, b"lpcm", 0, 2 * count, 1, count, 16)),
+        (b"chan", struct.pack(">III", 0, 0, count) + places),
+        (b"data", data),
+    )
+    body = b"".join(name + struct.pack(">q", len(chunk)) + chunk for name, chunk in chunks)
+    return b"caff\0\1\0\0" + body
+
+
+def ambisonic_opus(path: Path, samples: Samples) -> Path:
+    """Opus in Matroska, six channels at 48 kHz: four of ambisonics and two beside them."""
+    whole = bytearray(write_av(path, samples, 48_000, "libopus", "matroska").read_bytes())
+    start = whole.index(b"OpusHead")
+    assert whole[start + 9] == 6
+    whole[start + 18] = 2  # the mapping family
+    path.write_bytes(whole)
+    return path
+
+
 def with_cover(path: Path, samples: Samples, rate: int) -> Path:
     """An MP4 with a picture in a stream of its own, before the sound."""
     with av.open(str(path), "w", format="mp4") as file:

@@ -21,6 +21,8 @@ from tests.audio_files import (
     BY_NAME,
     FORMATS,
     Format,
+    ambisonic_opus,
+    caf_with_labels,
     float_wav,
     id3_tag,
     id3v1_tag,
@@ -127,6 +129,24 @@ def test_mono_is_the_mean_of_the_channels(
     path = write_soundfile(tmp_path / f"a{suffix}", written, 16_000, kind, subtype)
     sound = read(loader, path, 16_000)
     np.testing.assert_allclose(sound, written.mean(axis=1)[: len(sound)], atol=2.0**-15)
+
+
+@pytest.mark.parametrize("labels", [(2, 1), (3, 2, 1), (1,)])
+@both
+def test_channels_in_an_order_of_their_own_are_read(
+    loader: str, labels: tuple[int, ...], tmp_path: Path
+) -> None:
+    # PyAV 17.1 to 19.0 frees such an order twice, which ends the process.
+    path = tmp_path / "a.caf"
+    path.write_bytes(caf_with_labels(tone(0.5, 16_000, channels=len(labels)), 16_000, labels))
+    for _ in range(3):
+        assert pitch(read(loader, path, 16_000), 16_000) == pytest.approx(440.0, abs=0.5)
+
+
+def test_ambisonics_are_read(tmp_path: Path) -> None:
+    path = ambisonic_opus(tmp_path / "a.mka", tone(0.5, 48_000, channels=6))
+    for _ in range(3):
+        assert len(read("pyav", path, 48_000)) == pytest.approx(24_000, abs=960)
 
 
 def test_channels_that_cancel_are_silence() -> None:

@@ -250,7 +250,8 @@ def test_no_decoder_writes_to_the_terminal(
 ) -> None:
     mp3 = BY_NAME["mp3"].write(tmp_path / "a.mp3", tone(5.0), RATE).read_bytes()
     broken = _noise_over(bytearray(mp3), 0.1)
-    for content in (broken, mp3[:5000], NOISE, b"\xff\xfb" + NOISE, b"fLaC" + NOISE):
+    odd_tag = b"ID3\x03\0\0\x80\x80\x02\x02" + mp3  # its length has bits that it must not have
+    for content in (broken, mp3[:5000], odd_tag, b"\xff\xfb" + NOISE, b"fLaC" + NOISE):
         for name in ("a.mp3", "a.wav"):
             (tmp_path / name).write_bytes(content)
             for loader in ("soundfile", "pyav"):

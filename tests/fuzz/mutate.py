@@ -7,7 +7,7 @@ import struct
 import tempfile
 from pathlib import Path
 
-from tests.audio_files import BY_NAME, id3_tag, tone
+from tests.audio_files import BY_NAME, ambisonic_opus, caf_with_labels, id3_tag, tone
 
 NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
@@ -19,7 +19,10 @@ ACTIONS = ("write", "number", "flip", "delete", "repeat", "insert", "cut")
 
 @functools.cache
 def seeds() -> dict[str, bytes]:
-    """Format ("+8": of eight channels, not two) -> a short sound in it, a few kilobytes."""
+    """Format, and what is odd about it -> a short sound in it, a few kilobytes.
+
+    "+8" has eight channels instead of two.
+    """
     made = {}
     wanted = [(name, 2) for name in BY_NAME] + [(name, 8) for name in EIGHT_CHANNELS]
     with tempfile.TemporaryDirectory() as folder:
@@ -29,7 +32,10 @@ def seeds() -> dict[str, bytes]:
             path = Path(folder, "seed" + format.suffix)
             written = format.write(path, tone(0.15, rate, 440.0, channels), rate)
             made[name + "+8" * (channels == 8)] = written.read_bytes()
+        amb = ambisonic_opus(Path(folder, "seed.mka"), tone(0.15, 48_000, 440.0, 6))
+        made["mka-mp3+ambisonic"] = amb.read_bytes()
     made["mp3+tag"] = id3_tag(300) + made["mp3"]
+    made["caf+labels"] = caf_with_labels(tone(0.1, 16_000, channels=3), 16_000, (3, 2, 1))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ SUFFIXES = (
     *(".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".mp4", ".aac", ".wma", ".asf"),
     *(".webm", ".weba", ".mka", ".mkv", ".mov", ".ape", ".wv", ".tta", ".mp2", ".mp1", ".mpga"),
     *(".mpc", ".amr", ".3gp", ".ac3", ".eac3", ".dts", ".dsf", ".dff", ".tak", ".shn", ".spx"),
-    *(".ra", ".rm", ".mp+", ".alac", ".qoa"),
+    *(".ra", ".rm", ".mp+", ".qoa"),
 )
 
 # Containers that hold recordings. Not playlists (hls, concat, sdp, …), which would make libav open
@@ -98,6 +99,8 @@ def _frames(path: Path) -> Iterator[AudioFrame]:
                     break
                 continue
             good += bool(packet.size)
+            for frame in frames:
+                _spare_layout(frame)
             yield from frames
         if damaged > 1 and damaged * DAMAGED_SHARE > good + damaged:
             why = "" if says == BROKEN else f": {says}"
@@ -109,13 +112,17 @@ def _frames(path: Path) -> Iterator[AudioFrame]:
 def _open(path: Path) -> InputContainer:
     import av
 
+    # What tags say is of no use here; older versions of PyAV stop at one that is no UTF-8.
+    older = int(av.__version__.split(".")[0]) < 19
+    tags: dict[str, Any] = {"metadata_errors": "replace"} if older else {}
     try:
         # "file:" keeps a name like "http:x.mp3" from being taken for an address.
-        return av.open(
+        container: InputContainer = av.open(
             f"file:{path}",
-            metadata_errors="replace",
             container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            **tags,
         )
+        return container
     except Exception as error:  # whatever a decoder can throw
         raise RecordingError(why_not_opened(path, reason_of(error))) from error
 
@@ -132,8 +139,24 @@ def _sound_of(container: InputContainer) -> AudioStream:
         raise RecordingError("its sound is coded in a way that is not known here, or encrypted")
     marked = [stream for stream in known if stream.disposition & Disposition.default]
     stream = (marked or known)[0]
-    stream.codec_context.thread_count = 1
+    context = stream.codec_context
+    context.thread_count = 1
+    # An order of channels that only this file has crashes PyAV 17.1 to 19.0, where two owners free
+    # it. The mean needs no order, so the decoder is told of a mere number of channels.
+    channels = context.channels
+    if channels:
+        context.layout = f"{channels} channels"
     return stream
+
+
+def _spare_layout(frame: AudioFrame) -> None:
+    """Keep PyAV from freeing a frame's layout twice, where the decoder itself made an odd one.
+
+    Those are few (Opus ambisonics, USAC) and cost some bytes a frame, which are never freed.
+    """
+    name = frame.layout.name
+    if " channels (" in name or "+" in name:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.layout))
 
 
 def _gathered(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, FloatArray]]:

@@ -28,6 +28,9 @@ SUFFIXES = (
     *(".voc", ".sph", ".nist", ".ircam", ".sf", ".8svx", ".iff", ".avr", ".paf", ".pvf", ".sds"),
 )
 
+# What may follow an ID3 tag, MP3 apart.
+TAGGED = (b"fLaC", b"OggS", b"RIFF", b"RF64", b"FORM")
+
 # A FLAC or Ogg file may go on after its sound with tags, but hardly with this many bytes.
 TRAILER = 1 << 14
 
@@ -53,8 +56,11 @@ class SoundfileLoader:
 
 def _decoded(path: Path, size: int) -> Iterator[tuple[int, FloatArray]]:
     with path.open("rb", buffering=0) as raw:
-        if is_mpeg(skip_tags(raw)):
+        head = skip_tags(raw)
+        if is_mpeg(head):
             raise RecordingError("an MPEG stream such as MP3, which is left to the loader pyav")
+        if (raw.tell() or head[:3] == b"ID3") and head[:4] not in TAGGED:
+            raise RecordingError(why_not_opened(path, "not a format that libsndfile reads"))
         raw.seek(0)
         with _open(path, raw.fileno()) as file:
             frames = max(1, BLOCK // file.channels)
