@@ -1,4 +1,4 @@
-"""The embedded encoder: musicnn's tags joined to MiniLM's words."""
+"""The embedded encoder: musicnn's tags joined to MiniLM's words. See docs/musicnn.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from clapbatch.api import (
     EmbedderSpec,
     Encoder,
     EncoderCard,
+    ModelError,
     NoOptions,
     Runtime,
     TextEncoder,
@@ -15,20 +16,26 @@ from clapbatch.api import (
     hookimpl,
 )
 
-AXES = 64
-
 
 def card(options: NoOptions) -> EncoderCard:
+    from clapbatch.builtin.embedders.musicnn.axes import AXES
+
     return EncoderCard(
         rate=16_000,
+        # The networks were trained on 3 s; windows side by side cost half of overlapping ones.
         window=3.0,
         hop=3.0,
-        dim=AXES + 1,
+        dim=len(AXES) + 1,
         batch=8,
-        thresholds=Thresholds(high=0.12, moderate=0.06),
-        song_thresholds=Thresholds(high=0.8, moderate=0.5),
-        song_axes=AXES,
-        vocabulary="It knows the 100 tags of musicnn; a query far from all of them is flagged.",
+        thresholds=Thresholds(high=0.14, moderate=0.07),
+        song_thresholds=Thresholds(high=0.80, moderate=0.60),
+        # The last axis says how little the tags speak, not what they say.
+        song_axes=len(AXES),
+        logit_scale=32.0,
+        vocabulary=(
+            "It knows 100 tags of genre, instrument, voice and mood; "
+            "a query far from all of them is flagged."
+        ),
     )
 
 
@@ -45,10 +52,21 @@ def make_text(options: NoOptions, runtime: Runtime) -> TextEncoder:
 
 
 def identity(options: NoOptions) -> Mapping[str, str]:
-    """The sha256 of the networks' weights and of the sentence model's, by heart."""
+    """The sha256 of every file of weights, as recorded: nothing is read or hashed here."""
     from clapbatch.builtin.embedders.musicnn import minilm, weights
 
     return {**weights.SHA256, "all-MiniLM-L6-v2": minilm.WEIGHTS_SHA256}
+
+
+def available(options: NoOptions) -> str:
+    """Whether the sentence model is installed; nothing is loaded."""
+    from clapbatch.builtin.embedders.musicnn.minilm import model_folder
+
+    try:
+        model_folder()
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 @hookimpl
@@ -62,5 +80,6 @@ def register_embedders() -> list[EmbedderSpec]:
             make=make,
             make_text=make_text,
             identity=identity,
+            available=available,
         )
     ]

@@ -39,17 +39,18 @@ class TagEncoder:
     def __init__(self, runtime: Runtime) -> None:
         self._log_mel = LogMel()
         self._space = TagSpace()
+        hashes = [weights.SHA256[path.name] for path in (weights.MSD, weights.MTT)]
         self._networks = runtime.compile(
             _build,
             [np.zeros((1, FRAMES, BANDS), np.float32)],
-            key=f"{GRAPH_VERSION} {' '.join(weights.SHA256.values())}",
+            key=" ".join([GRAPH_VERSION, *hashes]),
         )
 
     def embed(self, segments: Sequence[Segment]) -> FloatArray:
-        return self._space(np.stack([self._logits(segment.content) for segment in segments]))
+        return self._space(np.stack([self.logits(segment.content) for segment in segments]))
 
-    def _logits(self, samples: FloatArray) -> FloatArray:
-        """The segment's 100 logits, the mean over its patches."""
+    def logits(self, samples: FloatArray) -> FloatArray:
+        """A segment's 100 logits, MSD's then MTT's: the mean over its patches."""
         mean: FloatArray = np.mean(
             [self._networks(self._log_mel(patch[None]))[0] for patch in patches(samples)], axis=0
         )

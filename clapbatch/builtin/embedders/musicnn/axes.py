@@ -52,7 +52,7 @@ AXES = (
     _axis("rock,rock band", "rock", "rock"),
     _axis("classic rock", "classic rock"),
     _axis("hard rock", "hard rock"),
-    _axis("alternative rock,alternative", "alternative,alternative rock"),
+    _axis("alternative rock,alternative,grunge", "alternative,alternative rock"),
     _axis("indie,indie rock,indie pop", "indie,indie rock,indie pop"),
     _axis("progressive rock,prog rock", "Progressive rock"),
     _axis("punk,punk rock", "punk"),
@@ -62,38 +62,38 @@ AXES = (
     _axis("synth,synthesizer,synthesiser", "", "synth"),
     _axis("techno", "", "techno"),
     _axis("house,house music", "House"),
-    _axis("dance,dancing,club music,disco", "dance", "dance"),
+    _axis("dance,dancing,club music,disco,EDM", "dance", "dance"),
     _axis("party", "party"),
-    _axis("ambient,atmospheric", "ambient", "ambient"),
+    _axis("ambient,atmospheric,dreamy", "ambient", "ambient"),
     _axis("new age,meditation", "", "new age"),
     _axis(
-        "chill,chillout,mellow,easy listening,relaxing,relaxed,calm",
+        "chill,chillout,mellow,easy listening,relaxing,relaxed,calm,peaceful,sleep,studying",
         "chillout,chill,Mellow,easy listening",
     ),
-    _axis("jazz", "jazz"),
+    _axis("jazz,swing,big band", "jazz"),
     _axis("blues", "blues"),
     _axis("soul", "soul"),
-    _axis("funk,funky", "funk"),
+    _axis("funk,funky,groovy", "funk"),
     _axis("rnb,r&b,rhythm and blues", "rnb"),
     _axis("hip-hop,rap,rapper,rapping", "Hip-Hop"),
     _axis("folk", "folk"),
     _axis("country", "country", "country"),
     _axis("classical,orchestra,orchestral,symphony,baroque,chamber music", "", "classical,classic"),
     _axis("opera,operatic", "", "opera"),
-    _axis("choir,choral", "", "choir,choral"),
-    _axis("indian", "", "indian"),
-    _axis("experimental,weird,avant-garde", "experimental", "weird"),
+    _axis("choir,choral,chorus,chanting", "", "choir,choral"),
+    _axis("indian,raga,bollywood", "", "indian"),
+    _axis("experimental,weird,strange,avant-garde", "experimental", "weird"),
     _axis("oldies", "oldies"),
     _axis("60s,1960s,sixties", "60s"),
     _axis("70s,1970s,seventies", "70s"),
     _axis("80s,1980s,eighties", "80s"),
     _axis("90s,1990s,nineties", "90s"),
     _axis("00s,2000s", "00s"),
-    _axis("beautiful", "beautiful"),
+    _axis("beautiful,romantic,love song", "beautiful"),
     _axis("sexy,sensual", "sexy"),
     _axis("catchy", "catchy"),
     _axis("sad,sadness,melancholic,melancholy", "sad"),
-    _axis("happy,cheerful,joyful", "happy"),
+    _axis("happy,cheerful,joyful,upbeat", "happy"),
     _axis(
         "female vocalist,female vocals,female voice,female singer,female,woman,women,"
         "woman singing,woman's voice",
@@ -105,7 +105,7 @@ AXES = (
         "male vocalists",
         "male,man,male vocal,male voice",
     ),
-    _axis("vocals,vocal,singing,voice,singer", "", "vocal,vocals,singing,voice"),
+    _axis("vocals,vocal,singing,voice,singer,a cappella", "", "vocal,vocals,singing,voice"),
     _axis("instrumental", "instrumental", "no vocals,no vocal,no voice"),
     _axis("guitar", "guitar", "guitar"),
     _axis("acoustic", "acoustic"),
@@ -120,25 +120,27 @@ AXES = (
     _axis("drums,drum,drum kit,drummer,percussion", "", "drums"),
     _axis("beat,groove,rhythm", "", "beat,beats"),
     _axis("solo", "", "solo"),
-    _axis("slow", "", "slow"),
-    _axis("fast", "", "fast"),
-    _axis("loud", "", "loud"),
+    _axis("slow,ballad", "", "slow"),
+    _axis("fast,energetic,lively,up-tempo", "", "fast"),
+    _axis("loud,aggressive,angry,noisy", "", "loud"),
     _axis("quiet", "", "quiet"),
-    _axis("soft,gentle", "", "soft"),
+    _axis("soft,gentle,tender,lullaby", "", "soft"),
 )
 
-# Sounds that people name and no tag covers. A query nearer to one of these than to any axis is
-# outside the vocabulary, however near its nearest axis may be.
+# What people name and no tag covers. A query that names one of these, or is nearer to one of them
+# than to any wording above, is outside the vocabulary.
 OUTSIDE = _names(
-    "trumpet,saxophone,trombone,horn,tuba,brass,clarinet,oboe,bassoon,recorder,whistle,"
-    "accordion,harmonica,bagpipes,organ,church organ,celesta,xylophone,marimba,vibraphone,bells,"
-    "banjo,mandolin,ukulele,lute,bass,double bass,electric bass,turntable,didgeridoo,theremin,"
+    "trumpet,saxophone,sax,trombone,tuba,horn,brass,brass band,clarinet,oboe,bassoon,recorder,"
+    "whistle,whistling,accordion,harmonica,bagpipes,organ,church organ,celesta,xylophone,marimba,"
+    "vibraphone,glockenspiel,bells,banjo,mandolin,ukulele,lute,steel drums,gong,turntable,"
+    "didgeridoo,theremin,kazoo,"
     "reggae,ska,gospel,latin,salsa,samba,bossa nova,tango,flamenco,klezmer,mariachi,polka,waltz,"
-    "march,swing,dubstep,trance,drum and bass,lo-fi,film music,soundtrack,video game music,"
-    "christmas carol,lullaby,national anthem,african,arabic,chinese,japanese,korean,"
-    "speech,spoken word,reading aloud,audiobook,talking,conversation,podcast,child,children,"
-    "whispering,laughter,crying,shouting,screaming,applause,"
-    "whale,bird,birdsong,dog,cat,insects,animal,rain,thunder,wind,ocean waves,river,fire,"
-    "engine,car,train,airplane,siren,footsteps,telephone,alarm clock,machine,explosion,gunshot,"
-    "noise,static,silence"
+    "dubstep,trance,film music,soundtrack,video game music,christmas carol,national anthem,"
+    "african,arabic,chinese,japanese,korean,"
+    "dark,scary,mysterious,epic,"
+    "speech,spoken word,reading aloud,audiobook,talking,conversation,podcast,lecture,whispering,"
+    "laughter,crying,shouting,screaming,applause,beatboxing,yodeling,"
+    "whale,birdsong,barking dog,cat meowing,insects,animal sounds,rain,thunder,wind blowing,"
+    "ocean waves,engine,car,airplane,siren,footsteps,telephone,alarm clock,machine,explosion,"
+    "gunshot,silence,food,money,science,sports,city"
 )

@@ -16,8 +16,9 @@ SAMPLE_RATE = 16_000
 FFT_SIZE, HOP = 512, 256
 BANDS, FRAMES = 96, 187
 PATCH_SAMPLES = 48_000
-# 187 whole frames need 48,128 samples: 64 more than the patch has on each side.
-MARGIN = ((FRAMES - 1) * HOP + FFT_SIZE - PATCH_SAMPLES) // 2
+# What 187 whole frames span; a patch lacks 64 samples of it on each side.
+SPAN_SAMPLES = (FRAMES - 1) * HOP + FFT_SIZE
+MARGIN = (SPAN_SAMPLES - PATCH_SAMPLES) // 2
 HALF_MAXIMUM = float(np.finfo(np.float16).max)
 
 # Slaney's scale: linear up to 1000 Hz (15 mel), logarithmic above (27 mel for a factor of 6.4).
@@ -65,8 +66,11 @@ class LogMel:
 
     def __call__(self, patches: FloatArray) -> FloatArray:
         # Mirrored margins: zeros would put a click at each end of every patch.
-        samples = np.pad(patches, ((0, 0), (MARGIN, MARGIN)), mode="reflect")
-        frames = sliding_window_view(samples, FFT_SIZE, axis=1)[:, ::HOP]
+        return self.of_spans(np.pad(patches, ((0, 0), (MARGIN, MARGIN)), mode="reflect"))
+
+    def of_spans(self, spans: FloatArray) -> FloatArray:
+        """Spans of 187 whole frames, float32 (n, 48128) -> float32 (n, 187, 96)."""
+        frames = sliding_window_view(spans, FFT_SIZE, axis=1)[:, ::HOP]
         spectrum = np.fft.rfft(frames * self._window, axis=2)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         mel = np.add.reduceat(power[:, :, self._bins] * self._weights, self._starts, axis=2)
