@@ -150,12 +150,11 @@ def _sound_of(container: InputContainer) -> AudioStream:
 
 
 def _spare_layout(frame: AudioFrame) -> None:
-    """Keep PyAV from freeing a frame's layout twice, where the decoder itself made an odd one.
+    """Keep PyAV from freeing a frame's order of channels twice, where the decoder made an odd one.
 
-    Those are few (Opus ambisonics, USAC) and cost some bytes a frame, which are never freed.
+    Few do (those of xHE-AAC may); it costs some bytes a frame, which are never freed.
     """
-    name = frame.layout.name
-    if " channels (" in name or "+" in name:
+    if " channels (" in frame.layout.name:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.layout))
 
 
