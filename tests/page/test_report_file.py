@@ -230,13 +230,14 @@ def test_songs_that_were_not_compared() -> None:
 
 def test_settings_are_flat_and_sorted() -> None:
     nested = {
+        "empty": "",
         "b": {"z": True, "a": [1, 2.5]},
         "a": None,
         "c": [{"name": "x"}, {"name": "y"}],
         "d": 1,
     }
     assert settings(nested) == [
-        ("a", ""),
+        ("a", "none"),
         ("b.a", "1, 2.5"),
         ("b.z", "yes"),
         ("c 1.name", "x"),

@@ -121,7 +121,9 @@ def settings(value: Any, key: str = "") -> list[tuple[str, str]]:
         return [(key, ", ".join(map(str, value)))]
     if isinstance(value, bool):
         return [(key, "yes" if value else "no")]
-    return [(key, "" if value is None else str(value))]
+    if value is None:
+        return [(key, "none")]
+    return [(key, str(value))] if value != "" else []
 
 
 def _link(path: Path, folder: Path) -> str | None:

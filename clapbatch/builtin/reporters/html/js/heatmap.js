@@ -30,7 +30,7 @@ function makeHeatmap(actions) {
     const whole = scroller.clientWidth;
     const name = Math.round(Math.min(300, Math.max(110, whole * 0.24)));
     const overhang = printing ? 40 : 70; // the last slanted name reaches beyond its column
-    const narrowest = printing ? 5 : size === "small" ? 7 : 14;
+    const narrowest = printing ? 5 : size === "small" ? 7 : 12;
     const fitting = (room) => Math.floor(Math.min(110, room / Math.max(1, columns.length)));
     const wide = fitting(whole - name) >= 72; // room for names that lie flat
     const cell = wide ? fitting(whole - name) : Math.max(narrowest, fitting(whole - name - overhang));

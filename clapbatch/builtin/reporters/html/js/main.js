@@ -1,6 +1,7 @@
 // Puts the page together, and goes from view to view by the address: #matrix, #song-3, #song-3-7
 // (with query 7), #queries, #query-7, #similar, #similar-3, #about.
 
+const MOST_NOTES = 5; // at the top of the page; all of them stand under About
 writeHeader();
 setTheme(remembered());
 const views = {
@@ -45,12 +46,17 @@ function writeHeader() {
   }
   byId("facts").replaceChildren(...facts.flatMap((fact, i) => [i ? " · " : "", fact]));
   const doubted = data.queries.map((_, query) => query).filter((query) => data.queries[query].note);
-  byId("warnings").append(...data.notes.map((note) => warning(note)));
+  byId("warnings").append(...data.notes.slice(0, MOST_NOTES).map((note) => warning(note)));
+  if (data.notes.length > MOST_NOTES) {
+    const others = count(data.notes.length - MOST_NOTES, "more note", "more notes");
+    byId("warnings").append(warning(element("a", { href: "#about" }, others)));
+  }
   if (doubted.length) {
-    const few = doubted.slice(0, 5).flatMap((query, i) => [i ? ", " : "", queryLink(query)]);
+    const few = doubted.slice(0, 5).flatMap((query, i) => [i ? ", " : "",
+      element("a", { href: `#query-${query}` }, nameOf(data.queries[query].name))]);
     byId("warnings").append(warning(
       `${count(doubted.length, "query is", "queries are")} outside what the encoder understands well; do not trust the scores: `,
-      ...few, doubted.length > 5 ? element("a", { href: "#about" }, " and others") : ""));
+      ...few, ...(doubted.length > 5 ? [" and ", element("a", { href: "#about" }, "others")] : [])));
   }
   byId("warnings").append(...data.limits.map((limit) => element("p", { class: "remark" }, limit)));
 }

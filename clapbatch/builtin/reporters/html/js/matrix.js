@@ -16,7 +16,7 @@ function makeMatrixView(host) {
     },
     point: showCard,
   });
-  const allScores = extent(values);
+  const allScores = matchingRange();
   const ownScores = data.queries.map((_, query) => extent(data.songs.map((_, song) => scoreOf(song, query))));
 
   const songsBy = choice("Songs", [
@@ -26,11 +26,11 @@ function makeMatrixView(host) {
   const queriesBy = choice("Queries", [
     ["similar", "similar together"], ["file", "as in the list"], ["name", "by name"], ["best", "highest score first"],
   ], state.queriesBy, (value) => { state.queriesBy = value; update(); });
-  const colours = choice("Colours", [["all", "one scale"], ["own", "each query’s own"]],
+  const colours = choice("Colours", [["all", "one scale"], ["own", "by query"]],
     "all", (value) => { state.ownScale = value === "own"; update(); });
   const size = choice("Rows", [["auto", "fitting"], ["large", "roomy"], ["small", "at a glance"]],
     "auto", (value) => { state.size = value; update(); });
-  size.classList.add("narrow");
+  for (const narrow of [colours, size]) narrow.classList.add("narrow");
   const labels = element("fieldset", { class: "labels" }, element("legend", {}, "Labels"),
     ...LABELS.map((label) => {
       const tick = element("input", {
@@ -107,10 +107,16 @@ function makeMatrixView(host) {
       pen.fillRect(step, 0, 1, 1);
     }
     const [low, high] = allScores;
-    const ends = state.ownScale ? ["each query’s lowest", "its highest"] : [number(low), number(high)];
+    const ends = state.ownScale ? ["each query’s lowest", "its highest"] : [`${number(low)} or less`, number(high)];
     const limits = data.thresholds.map(number);
+    const marks = state.ownScale ? [] : data.thresholds.map((limit, i) => {
+      const mark = element("span", { class: "ramp-mark" }, LABELS[i]);
+      mark.style.left = `${100 * shareWithin(limit, allScores)}%`;
+      return mark;
+    });
     legend.replaceChildren(
-      element("div", { class: "ramp-line" }, element("span", {}, ends[0]), bar, element("span", {}, ends[1])),
+      element("div", { class: "ramp-line" }, element("span", {}, ends[0]),
+        element("div", { class: "ramp-box" }, bar, ...marks), element("span", {}, ends[1])),
       element("figcaption", {},
         "A score says how close a song is to the words, for the encoder: at most 1, and around 0 for "
         + "nothing in common. ", labelMark("HIGH"), ` is above ${limits[0]}, `,
@@ -174,6 +180,17 @@ function makeMatrixView(host) {
     show: () => map.refresh(),
     leave: () => map.release(),
   };
+}
+
+// The range of the common colour scale. It is about matches: the lower quarter of all scores is as
+// pale as the paper, and the dark end is never below the limit of HIGH, so that a page on which
+// nothing matches is a pale page.
+function matchingRange() {
+  const sorted = values.filter((score) => !Number.isNaN(score)).sort();
+  const [high, moderate] = data.thresholds;
+  const [, most] = extent(sorted);
+  const quarter = sorted.length ? sorted[Math.floor(sorted.length / 4)] : moderate;
+  return [Math.min(quarter, moderate), Math.max(most, high)];
 }
 
 // The lowest and highest of some numbers, leaving out those that are not known.

@@ -136,7 +136,8 @@ function makeTimeline(song, cosines, chosen, moments, onMove) {
 const middle = ([start, end]) => (start + end) / 2;
 const axisFont = (times = 1) => `${12 * times}px ${getComputedStyle(document.body).fontFamily}`;
 
-// A query's best windows in a song, best first, none overlapping another.
+// A query's best windows in a song, best first, at least a window's length apart: moments of their
+// own, not one moment in slices.
 function bestMoments(song, query, cosines, most) {
   const all = Array.from({ length: data.windows[song].count }, (_, i) => i);
   const score = (i) => cosines[i * queryCount + query];
@@ -145,7 +146,8 @@ function bestMoments(song, query, cosines, most) {
   for (const i of all) {
     if (found.length === most || score(i) === MISSING) break;
     const [start, end] = windowOf(song, i);
-    if (found.every(({ moment: [from, to] }) => end <= from || start >= to)) {
+    const apart = end - start;
+    if (found.every(({ moment: [from, to] }) => end + apart <= from || start >= to + apart)) {
       found.push({ moment: [start, end], score: score(i) / 1000 });
     }
   }
