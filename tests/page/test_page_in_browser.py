@@ -518,10 +518,11 @@ def test_a_long_matrix_scrolls_by_keyboard(reader: Reader, folder: Path) -> None
 
     analysis = make_analysis(300, 60, folder=folder, seconds=20)
     HtmlReporter().write(analysis, folder)
+    reader.look(width=800, height=700, dark=False)
     reader.open(folder)
     reader.choose("Songs", "by folder and name")
     matrix = reader.one(".heatmap")
-    for _ in range(15):
+    for _ in range(25):
         matrix.send_keys(Keys.PAGE_DOWN)
     reader.settle()
     assert reader.rows()[-1] == analysis.tracks[-1].name

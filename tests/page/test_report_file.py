@@ -70,6 +70,12 @@ def test_nothing_is_fetched_and_only_our_scripts_run(tmp_path: Path) -> None:
     assert "@import" not in page
 
 
+def test_the_plotting_librarys_licence_goes_with_it(tmp_path: Path) -> None:
+    page = write(make_analysis(2, 2), tmp_path)
+    assert "Leon Sorokin" in page
+    assert "Permission is hereby granted, free of charge" in page
+
+
 def test_data_cannot_end_its_block(tmp_path: Path) -> None:
     attacks = ["</script><b>", "<!--<script>", "a&amp;b", "line\u2028s\u2029", "{{page}}", "\\g<0>"]
     page = write(

@@ -16,6 +16,7 @@ from clapbatch.builtin.reporters.html.data import page_data
 
 # One script each for the library and the page: the page's files share one scope, in this order.
 PLOT_SCRIPT = "vendor/uPlot.iife.min.js"
+PLOT_LICENCE = "vendor/uPlot.LICENSE"
 PAGE_SCRIPTS = (
     "js/data.js",
     "js/dom.js",
@@ -45,6 +46,7 @@ def render(analysis: Analysis, folder: Path) -> str:
         "style": style,
         "data": _json(data),
         "timelines": _json(timelines),
+        "licence": _part(PLOT_LICENCE),  # which asks to go wherever the code goes
         "plot": plot,
         "page": page,
     }
