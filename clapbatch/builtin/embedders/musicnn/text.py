@@ -86,7 +86,7 @@ class TagText:
         "jazz without saxophone" would else refuse its neighbours, jazz among them.
         """
         wanted, refused = split(text)
-        mix = self._read(wanted).mix() if wanted else np.zeros(len(AXES))
+        mix = np.zeros(len(AXES)) if refused and not wanted else self._read(wanted).mix()
         for reading in map(self._read, refused):
             if reading.understood:
                 mix -= (REFUSAL if wanted else 1.0) * _refusal(reading.mix())
@@ -99,7 +99,7 @@ class TagText:
 
     def _limit(self, text: str) -> str:
         wanted, refused = split(text)
-        for phrase in filter(None, (wanted, *refused)):
+        for phrase in (wanted, *refused) if wanted else refused or (text,):
             reading = self._read(phrase)
             if not reading.understood:
                 mix = reading.mix()
