@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HEADROOM = 1 << 30  # bytes that a decoder may ask for beside what the libraries took
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -35,10 +33,14 @@ class Answer:
 
 
 class Worker:
-    """A child that decodes, started anew after it crashed or hung. A context manager."""
+    """A child that decodes, started anew after it crashed or hung. A context manager.
 
-    def __init__(self, seconds: float = 20.0) -> None:
+    headroom : bytes that a decoder may ask for beside what the libraries took; 0 for no limit.
+    """
+
+    def __init__(self, seconds: float = 20.0, headroom: int = 1 << 30) -> None:
         self._seconds = seconds
+        self._headroom = headroom
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +54,7 @@ class Worker:
     def decode(self, loader: str, path: Path, rate: int = 16_000) -> Answer:
         if self._child is None:
             self._child = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.fuzz.worker"],
+                [sys.executable, "-W", "error", "-m", "tests.fuzz.worker", str(self._headroom)],
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -118,7 +120,7 @@ def _answer(loader: Any, path: str, rate: int) -> dict[str, Any]:
     return {"outcome": outcome, "detail": detail, "samples": samples, "megabytes": megabytes}
 
 
-def _serve() -> None:
+def _serve(headroom: int) -> None:
     import resource
 
     import av  # noqa: F401  (what is imported now does not count against the headroom)
@@ -130,11 +132,12 @@ def _serve() -> None:
 
     loaders = {"pyav": PyavLoader(), "soundfile": SoundfileLoader()}
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + HEADROOM, taken + HEADROOM))
+    if headroom:
+        resource.setrlimit(resource.RLIMIT_AS, (taken + headroom, taken + headroom))
     for line in sys.stdin.buffer:
         name, rate, path = line.decode().rstrip("\n").split("\t")
         print(json.dumps(_answer(loaders[name], path, int(rate))), flush=True)
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(int(sys.argv[1]))
