@@ -177,6 +177,7 @@ def test_the_card_tells_a_cell(reader: Reader, small: Path, analysis) -> None:
         "jazz trumpet/01 Jazz Trumpet.ogg",
         f"{scores.value[2, 2]:.3f}",
         analysis.label(2, 2),
+        f"{ranking(analysis, 2).index(analysis.tracks[2].name) + 1} of 14 songs",
         f"{scores.maximum[2, 2]:.3f}",
         f"{scores.minimum[2, 2]:.3f}".replace("-", "−"),
         f"{scores.deviation[2, 2]:.3f}",
@@ -255,6 +256,8 @@ def test_a_songs_scores_and_timeline(reader: Reader, small: Path, analysis) -> N
         text.replace("⚠ (beware: No word of it is known.)", "")
         for text in reader.texts("#view-song tbody th")
     ] == [analysis.queries[q].id for q in order]
+    ranks = [ranking(analysis, query).index(analysis.tracks[2].name) + 1 for query in order]
+    assert reader.texts("#view-song tbody td:nth-child(5)") == [str(rank) for rank in ranks]
     chosen = reader.texts(".chip .name")
     assert chosen == [analysis.queries[q].id for q in order[:3]]
     assert reader.one(".timeline canvas").size["width"] > 600

@@ -68,6 +68,17 @@ function rankingFor(query) {
   return rankings.get(query);
 }
 
+// The place of a song among all for a query, from 1; one look at each song, no sorting.
+function rankOf(song, query) {
+  const own = scoreOf(song, query);
+  let rank = 1;
+  for (let other = 0; other < songCount; other++) {
+    const order = descending(scoreOf(other, query), own);
+    if (order < 0 || (order === 0 && other < song)) rank++;
+  }
+  return rank;
+}
+
 // A number that is not known sorts last.
 function descending(a, b) {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);

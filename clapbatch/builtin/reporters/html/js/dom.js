@@ -47,11 +47,10 @@ function scoreBar(score, [low, high]) {
 }
 
 function momentButton(song, moment) {
-  const button = element("button", {
+  const unseen = (words) => element("span", { class: "unseen" }, words);
+  return element("button", {
     type: "button", class: "moment", onclick: () => player.play(song, moment[0]),
-    "aria-label": `Play ${data.songs[song]} from ${clock(moment[0])}`,
-  }, span(moment));
-  return button;
+  }, unseen("Play "), span(moment), unseen(` of ${data.songs[song]}`));
 }
 
 // A select of [value, words] pairs with its own label.

@@ -139,6 +139,7 @@ function makeMatrixView(host) {
       element("p", { class: "card-query" }, nameOf(query.name)),
       element("p", { class: "card-score" }, element("strong", {}, number(score)), " ", labelMark(label)),
       element("dl", {},
+        element("dt", {}, "rank"), element("dd", {}, `${rankOf(song, cellQuery)} of ${count(songCount, "song", "songs")}`),
         ...facts.flatMap(([words, kind]) => [element("dt", {}, words), element("dd", {}, number(evidenceOf(kind, song, cellQuery)))]),
         element("dt", {}, "best moment"), element("dd", {}, pinned ? momentButton(song, moment) : span(moment))));
     if (query.note) card.append(element("p", { class: "doubt-note" }, `⚠ ${query.note}`));

@@ -91,6 +91,7 @@ function makeSongView(host) {
     if (!queryCount) return scores.replaceChildren(element("p", { class: "help" }, "No queries were asked."));
     const song = current;
     const range = extent(data.queries.map((_, query) => scoreOf(song, query)));
+    const ranks = data.queries.map((_, query) => rankOf(song, query)); // among all songs
     ticks = new Map(data.queries.map((query, i) => [i, element("input", {
       type: "checkbox", "aria-label": `Show ${query.name} on the graph`, onchange: () => toggle(i),
     })]));
@@ -100,6 +101,7 @@ function makeSongView(host) {
       { title: "Query", cell: queryLink, header: true, compare: (a, b) => byName(data.queries[a].name, data.queries[b].name) || a - b },
       { title: "Score", cell: (query) => scoreBar(scoreOf(song, query), range), compare: by((query) => scoreOf(song, query)) },
       { title: "Label", cell: (query) => labelMark(labelOf(song, query)) },
+      { title: "Rank", numeric: true, cell: (query) => String(ranks[query]), compare: (a, b) => ranks[a] - ranks[b] || a - b },
       ...evidenceColumns((query) => [song, query]),
     ], data.queries.map((_, query) => query), { column: 2, backwards: false }));
     drawTicks();
