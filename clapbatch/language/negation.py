@@ -22,7 +22,7 @@ _FLIPPED: dict[Reading, Reading] = {
     "unwanted": "wanted",
     "neutral": "neutral",
 }
-_NEGATING = ("no", "not", "without", "except")
+_NEGATING = ("no", "not", "without", "except", "prefix")
 # Nouns that end a phrase (no sad PIANO), and words that describe what comes next (no SAD piano).
 _HEADS = ("instrument", "voice")
 _DESCRIBING = ("mood", "tempo", "era")
@@ -31,7 +31,7 @@ _THINGS = (*_HEADS, "genre", "use")
 _REACH = 6
 _ARTICLES = ("a", "an")
 # Between a thing and what is said of it afterwards: "vocals: none", "vocals must be absent".
-_PASSED_OVER = (":", "=", "?", "stop", "soft", "wish")
+_PASSED_OVER = (":", "=", "?", "-", "stop", "soft", "wish")
 
 
 @dataclass(slots=True)
@@ -88,8 +88,10 @@ def _one_phrase(scope: _Scope, item: Item, at: int, words: Sequence[str]) -> boo
         return False
     if last.entry.kind == "instrument" and item.entry.kind == "genre":
         return _plural(item, words)  # no PIANO BALLADS, but: no piano | jazz
+    if scope.effect == "prefix":
+        return False  # non-christmas | winter songs
     if last.entry.kind in _HEADS:
-        return False
+        return last.entry.kind == item.entry.kind  # no AUTOTUNED RAP
     return last.entry.kind in _DESCRIBING or item.entry.kind in _THINGS
 
 
@@ -127,7 +129,7 @@ def _cue(
     effect = items[at].effect
     waiting = scope is not None and scope.object is None
     if effect in _NEGATING:
-        if effect == "no" and _answers(items, at):
+        if effect in ("no", "not") and _answers(items, at):
             _set_before(items, at, found, "unwanted")
             return None
         if effect == "except" and not waiting and _refused_before(items, at, found):
@@ -168,7 +170,7 @@ def _answers(items: Sequence[Item], at: int) -> bool:
     """Is the no an answer to what stands before it: "drums: no", "drums no, piano yes"?"""
     if at + 1 < len(items) and items[at + 1].role != "mark":
         return False
-    before = [i for i in items[max(0, at - 2) : at] if i.effect not in (":", "=", "?", "-")]
+    before = [i for i in items[max(0, at - 2) : at] if i.effect not in _PASSED_OVER]
     return bool(before) and before[-1].entry is not None
 
 

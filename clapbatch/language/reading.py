@@ -18,6 +18,7 @@ Role = Literal["entry", "figure", "song", "cue", "mark", "filler", "unknown"]
 _TIES = {"heavy", "driven", "based", "led", "laden", "oriented", "tinged", "infused", "focused"}
 # The absence of these can be said by an ending (drumless, vocal-free); soulless is another thing.
 _CAN_LACK = {"instrument", "voice"}
+_LEAVING = {"leave", "leaving", "cut", "take", "keep", "filter", "weed", "mix", "throw", "kick"}
 _COMPARING = {"rather", "more", "prefer", "choose", "pick", "sooner", "preferred"}
 
 
@@ -105,8 +106,10 @@ class Reader:
         return Item("filler", place, place + 1) if norm in _TIES else None
 
     def _phrase(self, place: int, before: Sequence[Item]) -> Item:
-        run = 0
+        run = 1
         while place + run < len(self.tokens) and self.tokens[place + run].is_word:
+            if self.tokens[place + run].start in self._figures:
+                break
             run += 1
         for length in range(min(run, self._known.longest), 0, -1):
             last = place + length
@@ -114,6 +117,9 @@ class Reader:
             effect = self._known.cues.get(phrase)
             if effect == "than":
                 effect = self._than(place)
+            if effect == "out":  # leave the drums OUT
+                before_it = {t.norm for t in self.tokens[:place]}
+                effect = "not-before" if before_it & _LEAVING else None
             if effect:
                 return Item("cue", place, last, effect=effect)
             if entries := self._known.find(phrase):

@@ -23,13 +23,13 @@ def corrected(word: str) -> str | None:
 
     `word` : lower case, letters only counts; anything with a digit is left alone.
     """
-    if len(word) < _SWAP_ONLY or not word.isalpha() or word in _known() or word in _common():
+    if len(word) < _SWAP_ONLY or not word.isalpha():
         return None
-    if singular(word) in _known() or singular(word) in _common():
+    if any(form in _known() or form in _common() for form in (word, singular(word))):
         return None
     allowed = 0 if len(word) < _ONE else 1 if len(word) < _TWO else 2
     best: dict[int, list[str]] = {}
-    for known in _known_by_first_letter().get(word[0], ()):
+    for known in _targets_by_first_letter().get(word[0], ()):
         if abs(len(known) - len(word)) > max(allowed, 1) or _negates(word, known):
             continue
         if not allowed and len(known) < _ONE:
@@ -80,16 +80,21 @@ def _negates(word: str, known: str) -> bool:
 
 
 @cache
-def _known() -> frozenset[str]:
+def _targets() -> frozenset[str]:
     known = lexicon()
     in_phrases = {word for phrase in (*known.entries, *known.cues) for word in phrase}
     return frozenset(in_phrases | known.fillers)
 
 
 @cache
-def _known_by_first_letter() -> dict[str, list[str]]:
+def _known() -> frozenset[str]:
+    return frozenset({*_targets(), *map(singular, _targets())})
+
+
+@cache
+def _targets_by_first_letter() -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
-    for word in sorted(_known()):
+    for word in sorted(_targets()):
         index.setdefault(word[0], []).append(word)
     return index
 
