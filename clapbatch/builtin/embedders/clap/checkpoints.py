@@ -140,6 +140,26 @@ def remove(checkpoint: str) -> bool:
     return True
 
 
+def require_ready(checkpoint: str) -> Record:
+    """The record of a checkpoint that is on disk.
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    record = ready(checkpoint)
+    if record is None:
+        raise ModelError(f"{checkpoint} is not on disk; clapbatch models download {checkpoint}")
+    return record
+
+
+def own_records() -> list[Record]:
+    """The records of users' files that were converted, by path."""
+    found = (read_record(path.parent) for path in _own_folder("").glob(f"*/{RECORD}"))
+    return sorted((record for record in found if record), key=lambda record: record.source)
+
+
 def verify(checkpoint: str) -> str:
     """What is wrong with a converted checkpoint's files, in one sentence; "" if nothing is.
 
@@ -148,9 +168,7 @@ def verify(checkpoint: str) -> str:
     ModelError
         If it is not on disk.
     """
-    record = ready(checkpoint)
-    if record is None:
-        raise ModelError(f"{checkpoint} is not on disk; clapbatch models download {checkpoint}")
+    record = require_ready(checkpoint)
     path = weights_path(checkpoint)
     actual = file_sha256(path)
     if actual != record.converted_sha256:
