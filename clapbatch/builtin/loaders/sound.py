@@ -88,7 +88,7 @@ def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
         raise RecordingError("holds no sound: 0 samples")
     if given == 0:
         raise RecordingError(
-            f"holds too little sound to hear: samples: {count}, at {source_rate} Hz"
+            f"holds too little sound to hear: {count} sample{'s' * (count > 1)} at {source_rate:,} Hz"
         )
 
 
