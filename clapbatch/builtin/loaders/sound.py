@@ -87,9 +87,8 @@ def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
     if count == 0:
         raise RecordingError("holds no sound: 0 samples")
     if given == 0:
-        raise RecordingError(
-            f"holds too little sound to hear: {count} sample{'s' * (count > 1)} at {source_rate:,} Hz"
-        )
+        samples = "1 sample" if count == 1 else f"{count} samples"
+        raise RecordingError(f"holds too little sound to hear: {samples} at {source_rate:,} Hz")
 
 
 def mix(channels: list[NDArray[Any]], scale: float, out: FloatArray) -> None:
