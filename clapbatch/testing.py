@@ -107,7 +107,7 @@ def small_analysis(songs: int = 4, queries: int = 3, segments: int = 5) -> Analy
     )
 
 
-def check_spec(spec: Spec) -> None:
+def check_spec(spec: Spec, **options: Any) -> None:
     """Name, version, summary and options as the program shows them."""
     assert spec.name, "a spec needs a name"
     assert spec.name == spec.name.strip(), "a name has no blanks at its ends"
@@ -116,7 +116,7 @@ def check_spec(spec: Spec) -> None:
     assert spec.summary, "a spec needs a summary: `clapbatch plugins` shows it"
     for field in fields(spec.options):
         assert field.metadata.get("help"), f"option {field.name} needs a help text"
-    identity = spec.identity(make_options(spec, {}))
+    identity = spec.identity(make_options(spec, options))
     assert all(isinstance(v, str) for kv in identity.items() for v in kv), (
         "identity must map strings to strings"
     )
@@ -130,7 +130,7 @@ def check_embedder(spec: EmbedderSpec, **options: Any) -> None:
     AssertionError
         With a sentence, for the first promise that is broken.
     """
-    check_spec(spec)
+    check_spec(spec, **options)
     made = make_options(spec, options)
     card = spec.card(made)
     assert 0 < card.hop <= card.window, "the hop must be more than 0 and at most the window"
@@ -208,7 +208,7 @@ def check_loader(spec: LoaderSpec, recording: Path, seconds: float, **options: A
     AssertionError
         With a sentence, for the first promise that is broken.
     """
-    check_spec(spec)
+    check_spec(spec, **options)
     assert all(s.startswith(".") and s == s.lower() for s in spec.suffixes), (
         "suffixes are lower case and start with a dot"
     )
@@ -250,7 +250,7 @@ def check_segmenter(spec: SegmenterSpec, **options: Any) -> None:
     AssertionError
         With a sentence, for the first promise that is broken.
     """
-    check_spec(spec)
+    check_spec(spec, **options)
     segmenter = spec.make(make_options(spec, options))
     needs = Needs(AUDIO, 100, 2.0, 1.0)
     for length in (1, 50, 199, 200, 201, 300, 1234):
@@ -285,7 +285,7 @@ def check_scorer(spec: ScorerSpec, **options: Any) -> None:
     AssertionError
         With a sentence, for the first promise that is broken.
     """
-    check_spec(spec)
+    check_spec(spec, **options)
     scorer = spec.make(make_options(spec, options))
     generator = np.random.default_rng(42)
     for segments in (1, 2, 7):
@@ -308,7 +308,7 @@ def check_reporter(spec: ReporterSpec, **options: Any) -> None:
     AssertionError
         With a sentence, for the first promise that is broken.
     """
-    check_spec(spec)
+    check_spec(spec, **options)
     contents = []
     for analysis in (small_analysis(), small_analysis(), small_analysis(1, 1, 1)):
         with tempfile.TemporaryDirectory() as name:
