@@ -115,7 +115,9 @@ def _read_folder(root: Path, suffixes: Collection[str]) -> Library:
     notes = []
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
-        notes.append(f"{sum(others.values())} other files in the folder were left out ({kinds})")
+        number = sum(others.values())
+        files = "1 other file" if number == 1 else f"{number} other files"
+        notes.append(f"left out of the folder: {files} ({kinds})")
     return Library(_in_order(tracks), tuple(failures), tuple(notes))
 
 

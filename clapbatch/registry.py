@@ -26,9 +26,10 @@ S = TypeVar("S", bound=Spec)
 
 # Built-ins come in by the same door as everybody else's: modules with hook implementations.
 BUILTIN = (
-    "clapbatch.builtin.loaders.soundfile",
     "clapbatch.builtin.loaders.pyav",
+    "clapbatch.builtin.loaders.soundfile",
     "clapbatch.builtin.segmenters.windows",
+    "clapbatch.builtin.embedders.clap",
     "clapbatch.builtin.embedders.musicnn",
     "clapbatch.builtin.scorers",
     "clapbatch.builtin.reporters.csv",

@@ -35,7 +35,7 @@ def test_other_and_hidden_files_are_left_out_with_a_note(tmp_path: Path) -> None
     found = read_tracks(tmp_path, SUFFIXES)
     assert [track.name for track in found.tracks] == ["a.wav"]
     assert found.notes == (
-        "3 other files in the folder were left out (1 .jpg, 1 hidden, 1 no ending)",
+        "left out of the folder: 3 other files (1 .jpg, 1 hidden, 1 no ending)",
     )
 
 

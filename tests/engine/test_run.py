@@ -175,7 +175,7 @@ def test_a_loader_that_is_named_finds_the_files_whose_ending_it_knows(
 ) -> None:
     analysis = run(config(tones, loader="raising", plugins=(FAKES, BAD_LOADERS)), store)
     assert [f.track for f in analysis.failures] == ["a110.wav", "high/c440.wav"]
-    assert analysis.notes == ("2 other files in the folder were left out (1 .flac, 1 .ogg)",)
+    assert analysis.notes == ("left out of the folder: 2 other files (1 .flac, 1 .ogg)",)
 
 
 def test_a_loader_that_hangs_is_given_up(tones: Path, store: Store) -> None:

@@ -38,6 +38,7 @@ def make_analysis(
     folder: Path = Path("songs"),
     seconds: float = 120.0,
     notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
     query_notes: dict[int, str] | None = None,
     failures: tuple[Failure, ...] = (),
     provenance: dict[str, Any] | None = None,
@@ -78,6 +79,7 @@ def make_analysis(
         song_thresholds=Thresholds(0.8, 0.6),
         failures=failures,
         notes=notes,
+        warnings=warnings,
         provenance=provenance
         or {
             "clapbatch": "0.1.0",

@@ -43,7 +43,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         10,
         folder=base / "songs",
         seconds=SECONDS,
-        notes=("The other encoder is not here; run this to get it.",),
+        warnings=("The other encoder is not here; run this to get it.",),
         query_notes={3: "No word of it is known."},
         failures=(Failure("broken.mp3", "load", "soundfile", "the file ends in the middle"),),
     )
@@ -440,6 +440,7 @@ def test_names_that_attack_are_text(reader: Reader, folder: Path) -> None:
             folder=folder.parent / "songs",
             seconds=30,
             notes=ATTACKS,
+            warnings=ATTACKS,
             query_notes=dict(enumerate(ATTACKS)),
             failures=tuple(Failure(name, name, name, name) for name in ATTACKS),
             provenance={name: {"encoder": name} for name in ATTACKS},

@@ -83,6 +83,7 @@ def test_data_cannot_end_its_block(tmp_path: Path) -> None:
             [f"{i}{name.replace('/', '')}.ogg" for i, name in enumerate(attacks)],
             attacks,
             notes=tuple(attacks),
+            warnings=tuple(attacks),
             failures=tuple(Failure(name, "load", name, name) for name in attacks),
             provenance={name: name for name in attacks},
         ),

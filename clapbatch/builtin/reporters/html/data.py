@@ -48,6 +48,7 @@ def page_data(analysis: Analysis, folder: Path) -> tuple[dict[str, Any], list[st
         },
         "encoder": encoder_name(analysis.provenance),
         "notes": [shown(note) for note in analysis.notes],
+        "warnings": [shown(warning) for warning in analysis.warnings],
         "songs": [shown(name) for name in analysis.song_names],
         "links": [_link(track.path, folder) for track in analysis.tracks],
         "durations": _rounded(analysis.durations),

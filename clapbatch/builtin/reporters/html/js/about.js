@@ -14,6 +14,7 @@ function makeAboutView(host) {
       { title: "Plugin", cell: text(2) },
     ], data.failures))
     : part("Songs without a result", element("p", { class: "help" }, "None: every song gave a result.")));
+  if (data.warnings.length) host.append(part("Warnings", ...data.warnings.map((text) => element("p", {}, text))));
   if (data.notes.length) host.append(part("Notes", ...data.notes.map((note) => element("p", {}, note))));
   if (doubted.length) {
     host.append(part("Queries to beware of", table("Queries to beware of", [

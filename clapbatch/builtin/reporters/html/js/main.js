@@ -1,7 +1,7 @@
 // Puts the page together, and goes from view to view by the address: #matrix, #song-3, #song-3-7
 // (with query 7), #queries, #query-7, #similar, #similar-3, #about.
 
-const MOST_NOTES = 5; // at the top of the page; all of them stand under About
+const MOST_WARNINGS = 5; // at the top of the page; all of them stand under About
 writeHeader();
 setTheme(remembered());
 const views = {
@@ -46,9 +46,9 @@ function writeHeader() {
   }
   byId("facts").replaceChildren(...facts.flatMap((fact, i) => [i ? " · " : "", fact]));
   const doubted = data.queries.map((_, query) => query).filter((query) => data.queries[query].note);
-  byId("warnings").append(...data.notes.slice(0, MOST_NOTES).map((note) => warning(note)));
-  if (data.notes.length > MOST_NOTES) {
-    const others = count(data.notes.length - MOST_NOTES, "more note", "more notes");
+  byId("warnings").append(...data.warnings.slice(0, MOST_WARNINGS).map((text) => warning(text)));
+  if (data.warnings.length > MOST_WARNINGS) {
+    const others = count(data.warnings.length - MOST_WARNINGS, "more warning", "more warnings");
     byId("warnings").append(warning(element("a", { href: "#about" }, others)));
   }
   if (doubted.length) {
