@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ CARD = EncoderCard(
 class Options:
     fault: str = option("", "what to do wrong: raise, shape, nan, scale, neighbours or die")
     marker: str = option("", "file whose existence stops `die`", affects_output=False)
+    deadly: float = option(0.0, "Hz; a song of this pitch kills its process", affects_output=False)
     pause: float = option(0.0, "seconds a batch takes", affects_output=False)
 
 
@@ -56,8 +58,10 @@ class Pitch:
         return self._spoiled(vectors)
 
     def _pitch(self, samples):
-        spectrum = np.abs(np.fft.rfft(samples, RATE))
-        return bump(float(spectrum.argmax()))
+        pitch = float(np.abs(np.fft.rfft(samples, RATE)).argmax())
+        if pitch == self._options.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return bump(pitch)
 
     def _spoiled(self, vectors):
         match self._options.fault:

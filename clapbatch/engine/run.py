@@ -36,6 +36,7 @@ def analyze(
 
 def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEvent) -> Analysis:
     started = time.perf_counter()
+    backends.check(config)
     queries, merged = library.read_queries(config.queries) if config.queries else ((), ())
     recipe = Recipe.of(config, registry)
     songs = library.read_tracks(config.songs, recipe.suffixes(registry))
