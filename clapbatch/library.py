@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from clapbatch.domain import Failure, Query, Track
 from clapbatch.errors import UsageError
@@ -26,6 +26,32 @@ class Library:
     tracks: tuple[Track, ...]
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A Library in plain strings: names, sorted, and where each file lies, in the same order."""
+
+    names: list[str]
+    paths: list[str]
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def list_songs(songs: Path, suffixes: Collection[str]) -> Listing:
+    """What `read_tracks` finds, without a record a song: quick for a hundred thousand of them.
+
+    Raises
+    ------
+    UsageError
+        If `songs` does not exist or holds no recording.
+    """
+    if songs.is_dir():
+        return _list_folder(songs, suffixes)
+    library = read_tracks(songs, suffixes)
+    paths = [os.fspath(track.path) for track in library.tracks]
+    names = [track.name for track in library.tracks]
+    return Listing(names, paths, library.failures, library.notes)
 
 
 def read_tracks(songs: Path, suffixes: Collection[str]) -> Library:
@@ -81,14 +107,19 @@ def printable(name: str | PurePath) -> str:
 
 
 def _read_folder(root: Path, suffixes: Collection[str]) -> Library:
-    tracks: list[Track] = []
+    found = _list_folder(root, suffixes)
+    tracks = (Track(name, Path(path)) for name, path in zip(found.names, found.paths, strict=True))
+    return Library(tuple(tracks), found.failures, found.notes)
+
+
+def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
+    songs: list[tuple[str, str]] = []
     failures: list[Failure] = []
     others: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
-    folders = [root]
+    folders = [(os.fspath(root), "")]
     while folders:
-        folder = folders.pop()
-        name = printable(folder.relative_to(root).as_posix())
+        folder, prefix = folders.pop()
         try:
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:  # reached again through a link
@@ -96,21 +127,22 @@ def _read_folder(root: Path, suffixes: Collection[str]) -> Library:
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            failures.append(Failure(name, "find", "", _os_reason(error)))
+            failures.append(Failure(printable(prefix[:-1] or "."), "find", "", _os_reason(error)))
             continue
         subfolders = []
         for entry in entries:
-            path = Path(entry.path)
-            if entry.name.startswith("."):
+            name = entry.name
+            ending = os.path.splitext(name)[1].lower()
+            if name.startswith("."):
                 others["hidden"] += 1
             elif entry.is_dir():
-                subfolders.append(path)
-            elif path.suffix.lower() in suffixes:
-                tracks.append(Track(printable(path.relative_to(root).as_posix()), path))
+                subfolders.append((entry.path, f"{prefix}{name}/"))
+            elif ending in suffixes:
+                songs.append((printable(prefix + name), entry.path))
             else:
-                others[path.suffix.lower() or "no ending"] += 1
+                others[ending.rstrip(".") or "no ending"] += 1
         folders += reversed(subfolders)
-    if not tracks and not failures:
+    if not songs and not failures:
         raise UsageError(f"{printable(root)} holds no recording that a loader knows by its ending")
     notes = []
     if others:
@@ -118,7 +150,9 @@ def _read_folder(root: Path, suffixes: Collection[str]) -> Library:
         number = sum(others.values())
         files = "1 other file" if number == 1 else f"{number} other files"
         notes.append(f"left out of the folder: {files} ({kinds})")
-    return Library(_in_order(tracks), tuple(failures), tuple(notes))
+    songs.sort(key=lambda song: (song[0], os.fsencode(song[1])))
+    names, paths = [song[0] for song in songs], [song[1] for song in songs]
+    return Listing(names, paths, tuple(failures), tuple(notes))
 
 
 def _read_list(path: Path) -> Library:
@@ -134,13 +168,18 @@ def _read_list(path: Path) -> Library:
         if "://" in entry and not entry.startswith("file://"):
             failures.append(Failure(entry, "find", "", "an address on the network, not a file"))
             continue
-        local = unquote(urlsplit(entry).path) if entry.startswith("file://") else entry
+        local = _from_address(entry) if entry.startswith("file://") else entry
         paths.append(Path(os.path.normpath(path.absolute().parent / local)))
     base = Path(os.path.commonpath([p.parent for p in paths])) if paths else path.parent
     tracks = [Track(printable(p.relative_to(base).as_posix()), p) for p in dict.fromkeys(paths)]
     repeated = len(entries) - len(tracks) - len(failures)
     notes = (f"{repeated} repeated entries of the list were merged",) if repeated else ()
     return Library(_in_order(tracks), tuple(failures), notes)
+
+
+def _from_address(address: str) -> str:
+    """The path in a file:// address; it may hold bytes that are not UTF-8."""
+    return os.fsdecode(unquote_to_bytes(urlsplit(address).path))
 
 
 def _in_order(tracks: Iterable[Track]) -> tuple[Track, ...]:

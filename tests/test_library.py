@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clapbatch.errors import UsageError
-from clapbatch.library import printable, read_queries, read_tracks
+from clapbatch.library import list_songs, printable, read_queries, read_tracks
 
 SUFFIXES = (".wav", ".mp3")
 
@@ -34,9 +34,25 @@ def test_other_and_hidden_files_are_left_out_with_a_note(tmp_path: Path) -> None
     touch(tmp_path / "a.wav", tmp_path / "cover.jpg", tmp_path / "._a.wav", tmp_path / "README")
     found = read_tracks(tmp_path, SUFFIXES)
     assert [track.name for track in found.tracks] == ["a.wav"]
-    assert found.notes == (
-        "left out of the folder: 3 other files (1 .jpg, 1 hidden, 1 no ending)",
-    )
+    assert found.notes == ("left out of the folder: 3 other files (1 .jpg, 1 hidden, 1 no ending)",)
+
+
+def test_a_listing_holds_what_read_tracks_finds_in_the_same_order(tmp_path: Path) -> None:
+    touch(tmp_path / "b.wav", tmp_path / "a" / "z.mp3", tmp_path / "a.mp3", tmp_path / "cover.jpg")
+    (tmp_path / os.fsdecode(b"\xff.wav")).write_bytes(b"x")
+    (tmp_path / "list.m3u8").write_text("b.wav\na/z.mp3\n")
+    for songs in (tmp_path, tmp_path / "list.m3u8", tmp_path / "b.wav"):
+        library, listing = read_tracks(songs, SUFFIXES), list_songs(songs, SUFFIXES)
+        assert listing.names == [track.name for track in library.tracks]
+        assert [Path(path) for path in listing.paths] == [track.path for track in library.tracks]
+        assert (listing.failures, listing.notes) == (library.failures, library.notes)
+
+
+def test_a_file_address_in_a_list_may_hold_any_byte(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"two\nlines \xff#.wav")
+    odd.write_bytes(b"x")
+    (tmp_path / "list.m3u8").write_text(f"file://{tmp_path}/two%0Alines%20%FF%23.wav\n")
+    assert [track.path for track in read_tracks(tmp_path / "list.m3u8", ()).tracks] == [odd]
 
 
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
