@@ -173,6 +173,15 @@ class Store:
             self._db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", fresh)
         return contents, failures
 
+    def remembered(self) -> dict[bytes, tuple[int, int, str]]:
+        """Every file seen before: absolute path -> (size, mtime_ns, sha256) as it was then.
+
+        No file is looked at, so that a hundred thousand cost a tenth of a second.
+        """
+        with self._explained():
+            rows = self._db.execute("SELECT path, size, mtime_ns, sha256 FROM files").fetchall()
+        return {path: (size, mtime_ns, sha256) for path, size, mtime_ns, sha256 in rows}
+
     def known(self, recipe: str) -> set[str]:
         """The hashes of all files that have embeddings under this recipe."""
         query = "SELECT sha256 FROM embeddings WHERE recipe = ?"

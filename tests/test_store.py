@@ -79,6 +79,16 @@ def test_an_unchanged_file_is_not_read_again(
     assert store.identify([track])[0] == first
 
 
+def test_what_was_seen_is_told_without_looking_at_the_files(store: Store, tmp_path: Path) -> None:
+    track = song(tmp_path)
+    contents, _ = store.identify([track])
+    seen = contents[track]
+    track.path.unlink()
+    assert store.remembered() == {
+        os.fsencode(track.path): (seen.size, seen.mtime_ns, seen.sha256),
+    }
+
+
 def test_a_changed_file_is_read_again(store: Store, tmp_path: Path) -> None:
     first, _ = store.identify([song(tmp_path)])
     second, _ = store.identify([song(tmp_path, data=b"grown", age=30)])
