@@ -39,7 +39,7 @@ def single(audio: Path, queries: tuple[str, ...], **flags: Any) -> int:
     config = make_config(flags, songs=audio, queries=queries, reporters=("terminal",))
     _refuse_folder(audio)
     registry = Registry(config.plugins)
-    analysis, _ = _analyze(config, registry, quiet=flags["quiet"] or flags["as_json"])
+    analysis, _ = run_analysis(config, registry, quiet=flags["quiet"] or flags["as_json"])
     for failure in analysis.failures:
         raise click.ClickException(f"{failure.track}: {failure.reason}")
     if flags["as_json"]:
@@ -87,7 +87,7 @@ def multi(songs: Path, queries: str, html: bool, all_pairs: bool, **flags: Any) 
     reporters = make_reporters(config, registry)
     check_folder(folder)
     quiet = flags["quiet"] or flags["as_json"] or flags["as_csv"]
-    analysis, progress = _analyze(config, registry, quiet)
+    analysis, progress = run_analysis(config, registry, quiet)
     write_report(analysis, folder, reporters)
     if flags["as_json"]:
         click.echo(render.summary_json(analysis, folder, progress))
@@ -107,7 +107,8 @@ def default_folder(songs: Path) -> Path:
     return Path("reports") / (name or "songs")
 
 
-def _analyze(config: RunConfig, registry: Registry, quiet: bool) -> tuple[Analysis, Progress]:
+def run_analysis(config: RunConfig, registry: Registry, quiet: bool) -> tuple[Analysis, Progress]:
+    """Run the engine on the configured store, with progress on standard error."""
     from clapbatch import folders
     from clapbatch.cli.progress import Progress
     from clapbatch.engine.run import analyze

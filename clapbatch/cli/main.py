@@ -19,6 +19,7 @@ DONE, NOTHING_DONE, WRONG_USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS = {
     "single": ("clapbatch.cli.analyze", "single", "Score one song against one or more sentences."),
     "multi": ("clapbatch.cli.analyze", "multi", "Score a folder of songs, write a report."),
+    "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),

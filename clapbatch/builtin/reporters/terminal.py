@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STYLES = {"HIGH": "bold green", "MODERATE": "yellow", "LOW": "dim"}
 # Wide enough for any row when nobody looks: a pipe has no edge to wrap at.
 PIPE_WIDTH = 200
+NUMERIC = ("score", "max", "min", "std", "next", "rho")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TerminalReporter:
         )
         if not analysis.queries:
             return
-        table = _table("query", "score", "label", "max", "min", "std", "best moment")
+        table = make_table("query", "score", "label", "max", "min", "std", "best moment")
         scores = analysis.scores
         for j in range(len(analysis.queries)):
             best = int(scores.best[0, j])
@@ -72,7 +73,7 @@ class TerminalReporter:
     def _many_songs(self, analysis: Analysis, console: Console) -> None:
         if not analysis.queries:
             return
-        table = _table("query", "best song", "score", "label", "best moment", "next")
+        table = make_table("query", "best song", "score", "label", "best moment", "next")
         values = analysis.scores.value
         for j in range(min(len(analysis.queries), self._rows)):
             order = np.argsort(-values[:, j], kind="stable")
@@ -112,17 +113,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str) -> Table:
+    """A plain table; columns of numbers are set to the right, long texts are wrapped."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        numeric = column in ("score", "max", "min", "std", "next")
+        numeric = column in NUMERIC
         table.add_column(
             column,
             justify="right" if numeric else "left",
-            no_wrap=column not in ("query", "best song"),
+            no_wrap=numeric or column in ("label", "best moment"),
             overflow="fold",
         )
     return table
