@@ -99,8 +99,6 @@ class Worker:
 
 
 def _answer(loader: Any, path: str, rate: int) -> dict[str, Any]:
-    import resource
-
     from clapbatch.api import Needs, RecordingError, Track
 
     samples = 0
@@ -116,8 +114,16 @@ def _answer(loader: Any, path: str, rate: int) -> dict[str, Any]:
         outcome, detail = "refused", str(error)
     except Exception as error:
         outcome, detail = "defect", f"{type(error).__name__}: {error}"
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"outcome": outcome, "detail": detail, "samples": samples, "megabytes": megabytes}
+    return {"outcome": outcome, "detail": detail, "samples": samples, "megabytes": _peak()}
+
+
+def _peak() -> float:
+    """The most memory this process has held, in MB.
+
+    Not ru_maxrss: that one starts with what the parent held when it forked.
+    """
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def _serve(headroom: int) -> None:
