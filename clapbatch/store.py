@@ -7,30 +7,33 @@ fingerprint; path, name, number of jobs and device index are not in the key.
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
 import numpy as np
 
+from clapbatch.database import Database, Schema
 from clapbatch.domain import Embeddings, Failure, FloatArray, Track
-from clapbatch.errors import StoreError
 from clapbatch.fingerprint import file_sha256
 from clapbatch.library import printable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # A file touched less than this before it was hashed may change again within the clock's grain,
 # with the same size and time: such a hash is used but not remembered.
 SETTLED_NS = 2_000_000_000
+# So many files are read before their hashes are kept: what is stopped has not read in vain.
+FILES_AT_ONCE = 200
 
-_SCHEMA = """
+# Each checksum covers its whole row, the key included: see `_checksum`.
+_SCRIPT = """
 CREATE TABLE files (
-    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE recipes (fingerprint TEXT PRIMARY KEY, description TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE embeddings (
@@ -42,8 +45,18 @@ CREATE TABLE texts (
     recipe TEXT NOT NULL, text TEXT NOT NULL, note TEXT NOT NULL,
     data BLOB NOT NULL, checksum INTEGER NOT NULL,
     PRIMARY KEY (recipe, text)
-) WITHOUT ROWID;
+) WITHOUT ROWID
 """
+_SCHEMA = Schema(
+    SCHEMA_VERSION,
+    _SCRIPT,
+    {
+        "recipes": ("fingerprint",),
+        "embeddings": ("rowid",),
+        "texts": ("recipe", "text"),
+        "files": ("path",),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +89,21 @@ class StoreInfo:
 
 
 class Store:
-    """Open (and create, or migrate) a store; use as a context manager.
+    """Open (and create) a store; use as a context manager.
 
     path : the SQLite file, or None for one in memory that is forgotten.
+    notes : sentences for the person, about damage that was repaired.
 
     Raises
     ------
     StoreError
-        If the file cannot be opened, or was written by a newer clapbatch.
+        If the file cannot be used, is another program's, or was written by a newer clapbatch.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._db = self._open(path)
+        self._database = Database(path, _SCHEMA, self.notes)
 
     def __enter__(self) -> Store:
         return self
@@ -98,53 +112,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        self._db.close()
-
-    def _open(self, path: Path | None) -> sqlite3.Connection:
-        if path is None:
-            return _create(_connect(":memory:"))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(_cannot(path, error.strerror or str(error))) from error
-        with self._explained():
-            try:
-                return self._checked(path)
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                return self._rebuilt(path)
-        raise AssertionError("unreachable")
-
-    def _checked(self, path: Path) -> sqlite3.Connection:
-        db = _connect(os.fspath(path))
-        try:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                _create(db)
-            elif version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"the store {printable(path)} was written by a newer clapbatch (schema "
-                    f"{version}, this one knows {SCHEMA_VERSION}); update clapbatch or choose "
-                    "another file with --store"
-                )
-            db.execute("SELECT COUNT(*) FROM recipes").fetchone()
-            return db
-        except BaseException:
-            db.close()
-            raise
-
-    def _rebuilt(self, path: Path) -> sqlite3.Connection:
-        """A file that is no database any more is set aside, never deleted: it may be not ours."""
-        aside = path.with_name(path.name + ".damaged")
-        os.replace(path, aside)
-        for ending in ("-wal", "-shm"):
-            Path(f"{path}{ending}").unlink(missing_ok=True)
-        self.notes.append(
-            f"the store {printable(path)} was damaged; it was set aside as {aside.name} "
-            "and a new one begun"
-        )
-        return self._checked(path)
+        self._database.close()
 
     # --- recordings -------------------------------------------------------------------------
 
@@ -152,15 +120,15 @@ class Store:
         self, tracks: Sequence[Track], workers: int = 1
     ) -> tuple[dict[Track, Content], list[Failure]]:
         """Each track's Content; a file that did not change since it was last seen is not read."""
-        with self._explained():
-            remembered = {
-                path: Content(sha256, size, mtime_ns)
-                for path, size, mtime_ns, sha256 in self._db.execute("SELECT * FROM files")
-            }
+        remembered = {
+            path: Content(sha256, size, mtime_ns)
+            for path, (size, mtime_ns, sha256) in self.remembered().items()
+        }
         contents: dict[Track, Content] = {}
         failures = []
-        fresh = []
-        with ThreadPoolExecutor(workers) as pool:
+        fresh: dict[bytes, Content] = {}
+        pool = ThreadPoolExecutor(workers)
+        try:
             looks = pool.map(lambda track: _look(track, remembered.get(_key(track))), tracks)
             for track, look in zip(tracks, looks, strict=True):
                 if isinstance(look, str):
@@ -168,52 +136,64 @@ class Store:
                     continue
                 contents[track] = look
                 if remembered.get(_key(track)) != look and _settled(look):
-                    fresh.append((_key(track), look.size, look.mtime_ns, look.sha256))
-        with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", fresh)
+                    fresh[_key(track)] = look
+                if len(fresh) == FILES_AT_ONCE:
+                    self._remember(fresh)
+                    fresh.clear()
+        finally:
+            # Whoever is interrupted does not wait for the files that are being read.
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._remember(fresh)
         return contents, failures
 
     def remembered(self) -> dict[bytes, tuple[int, int, str]]:
         """Every file seen before: absolute path -> (size, mtime_ns, sha256) as it was then.
 
-        No file is looked at, so that a hundred thousand cost a tenth of a second.
+        No file is looked at, so that a hundred thousand cost part of a second.
         """
-        with self._explained():
-            rows = self._db.execute("SELECT path, size, mtime_ns, sha256 FROM files").fetchall()
-        return {path: (size, mtime_ns, sha256) for path, size, mtime_ns, sha256 in rows}
+        rows = self._database.read(lambda db: db.execute("SELECT * FROM files").fetchall())
+        return {
+            path: (size, mtime_ns, sha256)
+            for path, size, mtime_ns, sha256, checksum in rows
+            if _checksum(path, size, mtime_ns, sha256) == checksum
+        }
+
+    def _remember(self, contents: dict[bytes, Content]) -> None:
+        rows = []
+        for path, content in contents.items():
+            row = (path, content.size, content.mtime_ns, content.sha256)
+            rows.append((*row, _checksum(*row)))
+        insert = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)"
+        self._database.write(lambda db: db.executemany(insert, rows))
 
     def known(self, recipe: str) -> set[str]:
         """The hashes of all files that have embeddings under this recipe."""
         query = "SELECT sha256 FROM embeddings WHERE recipe = ?"
-        with self._explained():
-            return {sha256 for (sha256,) in self._db.execute(query, (recipe,))}
+        rows = self._database.read(lambda db: db.execute(query, (recipe,)).fetchall())
+        return {sha256 for (sha256,) in rows}
 
     def add(self, sha256: str, recipe: str, description: str, embeddings: Embeddings) -> None:
         """Keep one recording's embeddings: one transaction, whole or not at all."""
         data = _pack(embeddings)
-        with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe, description))
-            self._db.execute(
+        row = (sha256, recipe, len(embeddings.vectors), float(embeddings.duration))
+
+        def insert(db: Connection) -> None:
+            db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe, description))
+            db.execute(
                 "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    sha256,
-                    recipe,
-                    len(embeddings.vectors),
-                    embeddings.duration,
-                    data,
-                    zlib.crc32(data),
-                ),
+                (*row, data, _checksum(*row, data=data)),
             )
+
+        self._database.write(insert)
 
     def get(self, sha256: str, recipe: str) -> Embeddings | None:
         """One recording's embeddings; None if they are not there or are damaged."""
-        with self._explained():
-            row = self._db.execute(
-                "SELECT segments, duration, data, checksum FROM embeddings "
-                "WHERE sha256 = ? AND recipe = ?",
-                (sha256, recipe),
-            ).fetchone()
-        if row is None or zlib.crc32(row[2]) != row[3]:
+        query = (
+            "SELECT segments, duration, data, checksum FROM embeddings "
+            "WHERE sha256 = ? AND recipe = ?"
+        )
+        row = self._database.read(lambda db: db.execute(query, (sha256, recipe)).fetchone())
+        if row is None or _checksum(sha256, recipe, *row[:2], data=row[2]) != row[3]:
             return None
         return _unpack(*row[:3])
 
@@ -223,118 +203,85 @@ class Store:
         rows = []
         for text, kept in vectors.items():
             data = kept.vector.astype("<f4").tobytes()
-            rows.append((recipe, text, kept.note, data, zlib.crc32(data)))
-        with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", rows)
+            row = (recipe, text, kept.note)
+            rows.append((*row, data, _checksum(*row, data=data)))
+        insert = "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)"
+        self._database.write(lambda db: db.executemany(insert, rows))
 
     def get_texts(self, recipe: str, texts: Iterable[str]) -> dict[str, TextVector]:
         """The texts among `texts` that were embedded before."""
+        query = "SELECT note, data, checksum FROM texts WHERE recipe = ? AND text = ?"
+        keys = [(recipe, text) for text in texts]
+        rows = self._database.read(lambda db: [db.execute(query, key).fetchone() for key in keys])
         found = {}
-        with self._explained():
-            for text in texts:
-                row = self._db.execute(
-                    "SELECT note, data, checksum FROM texts WHERE recipe = ? AND text = ?",
-                    (recipe, text),
-                ).fetchone()
-                if row and zlib.crc32(row[1]) == row[2]:
-                    vector = np.frombuffer(row[1], "<f4").astype(np.float32)
-                    found[text] = TextVector(vector, row[0])
+        for key, row in zip(keys, rows, strict=True):
+            if row is not None and _checksum(*key, row[0], data=row[1]) == row[2]:
+                vector = np.frombuffer(row[1], "<f4").astype(np.float32)
+                found[key[1]] = TextVector(vector, row[0])
         return found
 
     # --- housekeeping -----------------------------------------------------------------------
 
     def info(self) -> StoreInfo:
         def count(table: str) -> int:
-            return int(self._db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+            query = f"SELECT COUNT(*) FROM {table}"
+            return int(self._database.read(lambda db: db.execute(query).fetchone()[0]))
 
-        with self._explained():
-            files, embeddings, texts = count("files"), count("embeddings"), count("texts")
-            recipes = self._db.execute(
-                "SELECT description, COUNT(sha256) FROM recipes "
-                "LEFT JOIN embeddings ON recipe = fingerprint GROUP BY fingerprint ORDER BY 1"
-            ).fetchall()
+        per_recipe = (
+            "SELECT description, COUNT(sha256) FROM recipes "
+            "LEFT JOIN embeddings ON recipe = fingerprint GROUP BY fingerprint ORDER BY 1"
+        )
+        recipes = self._database.read(lambda db: db.execute(per_recipe).fetchall())
         size = self.path.stat().st_size if self.path else 0
         name = printable(self.path) if self.path else "(in memory)"
-        return StoreInfo(name, size, files, embeddings, texts, tuple(recipes))
+        return StoreInfo(
+            name, size, count("files"), count("embeddings"), count("texts"), tuple(recipes)
+        )
 
     def prune(self) -> int:
         """Forget files that are gone or changed, and the embeddings that only they had."""
-        with self._explained():
-            gone = [
-                (path,)
-                for path, size, mtime_ns, _ in self._db.execute("SELECT * FROM files").fetchall()
-                if not _unchanged(path, size, mtime_ns)
-            ]
-        with self._transaction():
-            self._db.executemany("DELETE FROM files WHERE path = ?", gone)
-            removed = self._db.execute(
+        gone = [
+            (path,)
+            for path, (size, mtime_ns, _) in self.remembered().items()
+            if not _unchanged(path, size, mtime_ns)
+        ]
+
+        def forget(db: Connection) -> int:
+            db.executemany("DELETE FROM files WHERE path = ?", gone)
+            removed = db.execute(
                 "DELETE FROM embeddings WHERE sha256 NOT IN (SELECT sha256 FROM files)"
             ).rowcount
-            self._db.execute(
+            db.execute(
                 "DELETE FROM recipes WHERE fingerprint NOT IN (SELECT recipe FROM embeddings)"
             )
+            return removed
+
+        removed = self._database.write(forget)
         self._compact()
         return removed
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._transaction():
-            for table in ("files", "recipes", "embeddings", "texts"):
-                self._db.execute(f"DELETE FROM {table}")
+
+        def forget(db: Connection) -> None:
+            for table in _SCHEMA.keys:
+                db.execute(f"DELETE FROM {table}")
+
+        self._database.write(forget)
         self._compact()
 
     def _compact(self) -> None:
-        with self._explained():
-            self._db.execute("VACUUM")
-
-    # --- plumbing ---------------------------------------------------------------------------
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise StoreError(_cannot(self.path, str(error))) from error
-        except OSError as error:
-            raise StoreError(_cannot(self.path, error.strerror or str(error))) from error
+        self._database.read(lambda db: db.execute("VACUUM"))
 
 
-def _connect(name: str) -> sqlite3.Connection:
-    db = sqlite3.connect(name, timeout=60.0, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    # In WAL mode NORMAL survives a kill; a power cut may lose the last songs, never the file.
-    db.execute("PRAGMA synchronous = NORMAL")
-    return db
+def _checksum(*values: object, data: object = b"") -> int:
+    """CRC-32 of a row. A row that damage moved to another key is not that key's row.
 
-
-def _create(db: sqlite3.Connection) -> sqlite3.Connection:
-    db.execute("BEGIN IMMEDIATE")
-    # Asked again under the lock: two programs may have found the same empty file.
-    if db.execute("PRAGMA user_version").fetchone() == (0,):
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    db.execute("COMMIT")
-    return db
-
-
-def _cannot(path: Path | None, reason: str) -> str:
-    name = printable(path) if path else "(in memory)"
-    return (
-        f"the store {name} cannot be used ({reason}); make room or repair its folder, choose "
-        "another file with --store, or go without with --no-store"
-    )
+    data : the row's bytes; damage may have made them something else.
+    """
+    if not isinstance(data, bytes):
+        return -1
+    return zlib.crc32(data, zlib.crc32(ascii(values).encode()))
 
 
 def _key(track: Track) -> bytes:

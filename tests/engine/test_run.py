@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,7 +196,9 @@ def test_a_file_that_changes_while_it_is_read_is_reported(tones: Path, store: St
 
 def test_a_damaged_entry_of_the_store_is_embedded_again(tones: Path, store: Store) -> None:
     before = run(config(tones), store)
-    store._db.execute("UPDATE embeddings SET checksum = checksum + 1 WHERE rowid = 1")
+    with sqlite3.connect(store.path) as db:
+        db.execute("UPDATE embeddings SET checksum = checksum + 1 WHERE rowid = 1")
+    db.close()
     events: list[Event] = []
     after = run(config(tones), store, events)
     assert np.array_equal(before.scores.value, after.scores.value)
