@@ -13,6 +13,7 @@ import queue
 import shutil
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,11 @@ def _import_openvino() -> ModuleType:
     return importlib.import_module("openvino")
 
 
+# OpenVINO finishes setting itself up in the process's first call; two first calls at once can wait
+# for each other for ever (one holds Python's lock, the other a lock of C++).
+_first_call = threading.Lock()
+
+
 class _OpenVinoFunction:
     """One compiled graph, one copy of the weights, `threads` streams of one thread each."""
 
@@ -177,6 +183,8 @@ class _OpenVinoFunction:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
+        with _first_call:
+            self(*example)
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         if [array.shape for array in inputs] != self._shapes:
