@@ -26,7 +26,8 @@ def card(options: NoOptions) -> EncoderCard:
         window=3.0,
         hop=3.0,
         dim=len(AXES) + 1,
-        batch=8,
+        # Small, so that the windows of one short song keep all workers busy.
+        batch=4,
         thresholds=Thresholds(high=0.14, moderate=0.07),
         song_thresholds=Thresholds(high=0.80, moderate=0.60),
         # The last axis says how little the tags speak, not what they say.

@@ -21,7 +21,7 @@ TEMPERATURE = 0.05
 # A query whose nearest wording has a smaller cosine is not understood (docs/musicnn.md).
 NEAR_ENOUGH = 0.50
 # How much a refused phrase counts beside a wanted one (docs/musicnn.md).
-REFUSAL = 0.7
+REFUSAL = 0.6
 SMALLEST = 1e-3
 # An axis is told to the reader as part of a query's meaning from this share of the largest.
 TOLD = 0.5
