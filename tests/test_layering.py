@@ -22,6 +22,7 @@ FLOORS = [
     ("store",),
     ("language", "evaluation"),
     ("engine",),
+    ("search",),
     ("testing", "face"),
     ("cli",),
     ("__main__",),

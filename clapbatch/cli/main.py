@@ -19,6 +19,9 @@ DONE, NOTHING_DONE, WRONG_USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS = {
     "single": ("clapbatch.cli.analyze", "single", "Score one song against one or more sentences."),
     "multi": ("clapbatch.cli.analyze", "multi", "Score a folder of songs, write a report."),
+    "search": ("clapbatch.cli.search", "search", "Rank the songs of the store by sentences."),
+    "similar": ("clapbatch.cli.search", "similar", "Rank them by their likeness to a song."),
+    "playlist": ("clapbatch.cli.search", "playlist", "Write the answer as a playlist."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),

@@ -1,0 +1,177 @@
+"""`search`, `similar` and `playlist`: songs of the store that answer a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from clapbatch.cli.main import DONE, SOME_FAILED
+from clapbatch.cli.options import make_config, run_options
+
+if TYPE_CHECKING:
+    from clapbatch.cli.progress import Progress
+    from clapbatch.search.ranking import Ranking
+    from clapbatch.search.shelf import Shelf
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SENTENCES = (
+    click.option("--and", "also", multiple=True, metavar="SENTENCE", help="And like this."),
+    click.option("--not", "without", multiple=True, metavar="SENTENCE", help="But not like this."),
+)
+_ANSWER = (
+    click.option("-k", type=click.IntRange(1), default=20, show_default=True, help="Songs shown."),
+    click.option("--update", is_flag=True, help="Embed new and changed songs first."),
+    click.option("--approximate", is_flag=True, help="Search a graph: for millions of songs."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("--csv", "as_csv", is_flag=True, help="Print CSV rows."),
+)
+
+
+def _add(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command()
+@click.argument("songs", type=Path)
+@click.argument("sentence")
+@_add(_SENTENCES)
+@_add(_ANSWER)
+@run_options
+def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...],
+           k: int, update: bool, approximate: bool, **flags: Any) -> int:  # fmt: skip
+    """Rank the songs of the store by a sentence, or by several.
+
+    SONGS is a folder, a list (.m3u, .m3u8, .txt) or one file. A sentence may end in a weight:
+    "solo piano:2". The score is the weighted mean of the wanted sentences' scores, less those of
+    the unwanted ones. Say what should not be heard by its name: --not drums.
+
+    \b
+    Examples:
+      clapbatch search ~/Music "chill afternoon acoustic guitar"
+      clapbatch search ~/Music "solo piano" --and "sad:0.5" --not vocals -k 50
+      clapbatch search ~/Music "applause" --scorer max --json
+    """
+    from clapbatch.cli.hits import show
+    from clapbatch.search.prompts import read_prompts
+    from clapbatch.search.ranking import ask_sentences
+
+    prompts = read_prompts(sentence, also, without)
+    with _shelf(songs, update, flags) as (shelf, progress):
+        ranking = ask_sentences(shelf, prompts, k, progress, approximate)
+    show(ranking, flags["as_json"], flags["as_csv"])
+    return _code(shelf)
+
+
+@click.command()
+@click.argument("songs", type=Path)
+@click.argument("song")
+@_add(_ANSWER)
+@run_options
+def similar(songs: Path, song: str, k: int, update: bool, approximate: bool, **flags: Any) -> int:
+    """Rank the songs of the store by their likeness to one song, or to a moment of it.
+
+    SONG is a name in the library, a part that only one name has, or any file. It may end in a
+    moment: song.mp3@1:30.
+
+    \b
+    Examples:
+      clapbatch similar ~/Music "Blue Train.flac"
+      clapbatch similar ~/Music "blue train@1:30" -k 5
+      clapbatch similar ~/Music ~/Downloads/new.mp3
+    """
+    from clapbatch.cli.hits import show
+
+    with _shelf(songs, update, flags) as (shelf, progress):
+        ranking = _similar(shelf, progress, song, k, approximate)
+    show(ranking, flags["as_json"], flags["as_csv"])
+    return _code(shelf)
+
+
+@click.command()
+@click.argument("songs", type=Path)
+@click.argument("sentence", required=False)
+@_add(_SENTENCES)
+@click.option("--like", metavar="SONG", help="Songs like this one, instead of a sentence.")
+@click.option("--out", type=Path, default="playlist.m3u8", show_default=True, metavar="FILE.m3u8")
+@_add(_ANSWER)
+@run_options
+def playlist(songs: Path, sentence: str | None, also: tuple[str, ...], without: tuple[str, ...],
+             like: str | None, out: Path, k: int, update: bool, approximate: bool,
+             **flags: Any) -> int:  # fmt: skip
+    """Write the answer of `search`, or with --like of `similar`, as a playlist.
+
+    Songs are named by paths relative to the playlist. --json and --csv print what is in it.
+
+    \b
+    Examples:
+      clapbatch playlist ~/Music "slow piano" --not vocals -k 30 --out slow.m3u8
+      clapbatch playlist ~/Music --like "blue train" --out like-blue-train.m3u8
+    """
+    from clapbatch.cli.hits import show
+    from clapbatch.errors import UsageError
+    from clapbatch.library import printable
+    from clapbatch.search.playlist import check_name, write_playlist
+    from clapbatch.search.prompts import read_prompts
+    from clapbatch.search.ranking import ask_sentences
+
+    if (sentence is None) == (like is None):
+        raise UsageError("a playlist needs either a sentence or --like SONG")
+    if like is not None and (also or without):
+        raise UsageError("--and and --not go with a sentence, not with --like")
+    check_name(out)
+    prompts = read_prompts(sentence, also, without) if sentence is not None else ()
+    with _shelf(songs, update, flags) as (shelf, progress):
+        if like is not None:
+            ranking = _similar(shelf, progress, like, k, approximate)
+        else:
+            ranking = ask_sentences(shelf, prompts, k, progress, approximate)
+    write_playlist(ranking.hits, out, ranking.question)
+    show(ranking, flags["as_json"], flags["as_csv"])
+    if not (flags["as_json"] or flags["as_csv"]):
+        click.echo(f"playlist: {printable(out)}")
+    return _code(shelf)
+
+
+def _similar(shelf: Shelf, progress: Progress, song: str, k: int, approximate: bool) -> Ranking:
+    from clapbatch.search.ranking import rank
+    from clapbatch.search.reference import find_reference
+
+    reference = find_reference(shelf, song, progress)
+    return rank(shelf, reference.question, k, progress, reference.name, approximate)
+
+
+@contextmanager
+def _shelf(songs: Path, update: bool, flags: dict[str, Any]) -> Iterator[tuple[Shelf, Progress]]:
+    from clapbatch import folders
+    from clapbatch.cli.progress import Progress
+    from clapbatch.errors import UsageError
+    from clapbatch.registry import Registry
+    from clapbatch.search.shelf import open_shelf
+    from clapbatch.store import Store
+
+    quiet = flags["quiet"] or flags["as_json"]
+    config = make_config(flags, songs=songs)
+    if not config.use_store:
+        raise UsageError("this command reads from the store; leave out --no-store")
+    registry = Registry(config.plugins)
+    with Store(config.store or folders.store()) as store, Progress(quiet) as progress:
+        yield open_shelf(config, registry, store, progress, update), progress
+
+
+def _code(shelf: Shelf) -> int:
+    """Songs that failed are told of by name; the others were searched all the same."""
+    from clapbatch.library import printable
+
+    for failure in shelf.failures:
+        click.echo(f"failed: {printable(failure.track)!r}: {failure.reason}", err=True)
+    return SOME_FAILED if shelf.failures else DONE

@@ -1,0 +1,1 @@
+"""Questions about stored songs: search, similar songs, playlists, labels, duplicates."""

@@ -1,0 +1,254 @@
+"""Every stored song's mean vector in one memory-mapped file: what a search reads.
+
+The mean over a song's segments of their cosine with a sentence is the sentence's product with the
+mean of the segments' unit vectors. So these means, not renormalised, give the exact mean scores,
+and a search need not read a single segment but those of the songs it shows.
+
+The file is derived from the store, kept beside it, and made again from it at any time. A row
+belongs to a content (sha256) under one recipe and never changes, so no row can be out of date. A
+row whose song left the store is passed over. A checksum of the rows and one of the table of
+contents tell a damaged file from a good one whenever it is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clapbatch.domain import FloatArray, TimeArray
+from clapbatch.engine.events import Note, OnEvent, ignore
+from clapbatch.errors import StoreError
+from clapbatch.library import printable
+from clapbatch.store import Store
+
+VERSION = 1
+CONTENTS = "contents.json"
+# Rows per product and per write: fixed, because the last bit of a product depends on it.
+BLOCK = 4096
+# Fewer songs are read so quickly that nobody needs to be told.
+MANY = 2000
+
+
+@dataclass(frozen=True)
+class Means:
+    """Mean vectors of the songs in a store, under one recipe.
+
+    vectors : float32 (rows, dim), means of unit vectors, of length 0 to 1.
+    row : sha256 -> row. durations : seconds, float64 (rows,).
+    file : where the vectors lie, None if only in memory.
+    """
+
+    vectors: FloatArray
+    row: dict[str, int]
+    durations: TimeArray
+    file: Path | None = None
+
+    def products(self, vectors: FloatArray) -> FloatArray:
+        """Scores of all rows: float32 (m, dim) unit rows -> float32 (rows, m)."""
+        return np.concatenate([block @ vectors.T for block in self._blocks()])
+
+    def cosines(self, vectors: FloatArray) -> FloatArray:
+        """Cosines of all rows with float32 (m, axes) unit rows, on the first `axes` axes alone.
+
+        A song whose segments cancel out exactly is like no other: 0.
+        """
+        axes = vectors.shape[1]
+        found = []
+        for block in self._blocks():
+            part = block[:, :axes]
+            norms = np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
+            products = part @ vectors.T
+            found.append(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))
+        return np.concatenate(found)
+
+    def _blocks(self) -> Iterator[FloatArray]:
+        for first in range(0, max(len(self.vectors), 1), BLOCK):
+            yield self.vectors[first : first + BLOCK]
+
+
+def open_means(store: Store, recipe: str, dim: int, on_event: OnEvent = ignore) -> Means:
+    """The means of all songs that the store has under a recipe; songs new to it are added first.
+
+    recipe : fingerprint. dim : length of a vector.
+
+    Raises
+    ------
+    StoreError
+        If the file beside the store cannot be written.
+    """
+    known = store.known(recipe)
+    if store.path is None:
+        return _in_memory(store, recipe, dim, known)
+    folder = folder_of(store.path) / recipe[:32]
+    with _explained(folder):
+        means = _read(folder, dim)
+        if means is not None and _is_complete(means, known):
+            return _of_store(means, known)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            means = _read(folder, dim)  # another program may have been quicker
+            if means is None and (folder / CONTENTS).exists():
+                on_event(Note("the search index was damaged; it is made anew from the store"))
+            if means is None or len(means.row) > 2 * len(known) + BLOCK:
+                means = _empty(folder, dim)
+            missing = sorted(known - means.row.keys())
+            if len(missing) >= MANY:
+                on_event(Note(f"reading {len(missing):,} stored songs into the search index, once"))
+            _append(folder, means, _from_store(store, recipe, missing))
+            return _of_store(_read(folder, dim) or means, known)
+
+
+def folder_of(store: Path) -> Path:
+    """Where the files derived from a store lie."""
+    return store.with_name(store.name + ".index")
+
+
+def forget(store: Path) -> None:
+    """Remove what was derived from a store; it is made again when it is asked for."""
+    shutil.rmtree(folder_of(store), ignore_errors=True)
+
+
+Row = tuple[str, float, FloatArray]
+
+
+def _from_store(store: Store, recipe: str, contents: Iterable[str]) -> Iterator[Row]:
+    for sha256 in contents:
+        song = store.get(sha256, recipe)
+        if song is not None:
+            mean = song.vectors.astype(np.float64).mean(axis=0).astype(np.float32)
+            yield sha256, song.duration, mean
+
+
+def _in_memory(store: Store, recipe: str, dim: int, known: set[str]) -> Means:
+    rows = list(_from_store(store, recipe, sorted(known)))
+    vectors = np.stack([mean for *_, mean in rows]) if rows else np.empty((0, dim), np.float32)
+    durations = np.array([duration for _, duration, _ in rows], np.float64)
+    return Means(vectors, {sha256: i for i, (sha256, *_) in enumerate(rows)}, durations)
+
+
+def _of_store(means: Means, known: set[str]) -> Means:
+    """Without the rows of songs that left the store."""
+    if len(means.row) == len(known):
+        return means
+    return replace(means, row={sha256: i for sha256, i in means.row.items() if sha256 in known})
+
+
+def _is_complete(means: Means, known: set[str]) -> bool:
+    return known <= means.row.keys() and len(means.row) <= 2 * len(known) + BLOCK
+
+
+# --- the files ------------------------------------------------------------------------------------
+# contents.json is replaced as a whole; the file of vectors only grows, and what it names is never
+# touched again. So a reader needs no lock, and a writer that is killed leaves nothing half done.
+
+
+def _stride(dim: int) -> int:
+    """Floats a row in the file: even, so that the rows are whole 64-bit words."""
+    return dim + dim % 2
+
+
+def _read(folder: Path, dim: int) -> Means | None:
+    """What the folder holds; None if that is nothing, or not whole and undamaged."""
+    try:
+        checksum, text = (folder / CONTENTS).read_bytes().split(b"\n", 1)
+        if int(checksum) != zlib.crc32(text):
+            return None
+        contents = json.loads(text)
+        rows, file = contents["sha256"], folder / contents["file"]
+        if (contents["version"], contents["dim"]) != (VERSION, dim):
+            return None
+        vectors: NDArray[Any] = np.empty((0, _stride(dim)), "<f4")
+        if rows:
+            vectors = np.memmap(file, "<f4", mode="r", shape=(len(rows), _stride(dim)))
+    except (OSError, ValueError, KeyError):
+        return None
+    if _sum(vectors) != contents["sum"]:
+        return None
+    durations = np.array(contents["durations"], np.float64)
+    row = {sha256: i for i, sha256 in enumerate(rows)}
+    return Means(vectors[:, :dim], row, durations, file)
+
+
+def _empty(folder: Path, dim: int) -> Means:
+    """Begin anew, in a file of another name: somebody may still be reading the old one."""
+    for old in folder.glob("*"):
+        if old.name != "lock":
+            old.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix="means-", suffix=".f32", dir=folder)
+    os.close(handle)
+    return Means(np.empty((0, dim), np.float32), {}, np.empty(0), Path(name))
+
+
+def _append(folder: Path, means: Means, rows: Iterator[Row]) -> None:
+    assert means.file is not None
+    dim = means.vectors.shape[1]
+    names, durations = list(means.row), means.durations.tolist()
+    total = _sum(_padded(means.vectors)) if len(names) else 0
+    with open(means.file, "r+b") as file:
+        # What a writer that was killed left behind its last row is written over.
+        file.truncate(len(names) * _stride(dim) * 4)
+        file.seek(0, os.SEEK_END)
+        while chunk := list(islice(rows, BLOCK)):
+            block = _padded(np.stack([mean for *_, mean in chunk]))
+            file.write(block.tobytes())
+            total = (total + _sum(block)) % 2**64
+            names += [sha256 for sha256, *_ in chunk]
+            durations += [duration for _, duration, _ in chunk]
+        file.flush()
+        os.fsync(file.fileno())
+    contents = {
+        "version": VERSION,
+        "dim": dim,
+        "file": means.file.name,
+        "sum": total,
+        "sha256": names,
+        "durations": durations,
+    }
+    text = json.dumps(contents).encode()
+    draft = folder / f"{CONTENTS}.draft"
+    draft.write_bytes(b"%d\n%s" % (zlib.crc32(text), text))
+    os.replace(draft, folder / CONTENTS)
+
+
+def _padded(vectors: FloatArray) -> NDArray[Any]:
+    rows, dim = vectors.shape
+    padded = np.zeros((rows, _stride(dim)), "<f4")
+    padded[:, :dim] = vectors
+    return padded
+
+
+def _sum(vectors: NDArray[Any]) -> int:
+    """The rows as 64-bit words, added up without carry: as quick as reading them."""
+    words = np.ascontiguousarray(vectors).reshape(-1).view("<u8")
+    return int(np.sum(words, dtype=np.uint64))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    import filelock
+
+    with filelock.FileLock(folder / "lock"):
+        yield
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the search index {printable(folder)} cannot be written "
+            f"({(error.strerror or str(error)).lower()}); make room or choose another --store"
+        ) from error

@@ -1,0 +1,152 @@
+"""A library as a search sees it: the songs that the store knows, and how many it does not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clapbatch import library
+from clapbatch.config import RunConfig
+from clapbatch.domain import Embeddings, Failure, Track
+from clapbatch.engine.events import Note, OnEvent, ignore
+from clapbatch.engine.recipe import Recipe
+from clapbatch.errors import StoreError
+from clapbatch.library import printable
+from clapbatch.registry import Registry
+from clapbatch.roles import EmbedderSpec, EncoderCard, Scorer, ScorerSpec
+from clapbatch.search.means import Means, open_means
+from clapbatch.search.update import embed_new
+from clapbatch.store import Store
+
+# Size, mtime_ns and sha256 of a file when it was last looked at.
+Seen = tuple[int, int, str]
+
+
+@dataclass
+class Shelf:
+    """The songs of a library that are in the store, in the library's order.
+
+    names, paths : as `library.list_songs` gives them. rows : int64, each song's row in `means`.
+    seen : what each song's file was when it was last looked at.
+    unknown : names of the songs that the store does not know: new ones, and those that failed.
+    changed : names of known songs whose file turned out to be another one by now, or gone.
+    failures : songs that could not be found, or not be embedded when that was tried just now.
+    """
+
+    config: RunConfig
+    registry: Registry
+    recipe: Recipe
+    store: Store
+    means: Means
+    names: list[str]
+    paths: list[str]
+    rows: NDArray[np.int64]
+    seen: list[Seen]
+    unknown: list[str]
+    failures: tuple[Failure, ...] = ()
+    changed: list[str] = field(default_factory=list)
+
+    @property
+    def card(self) -> EncoderCard:
+        spec = self.registry.get(EmbedderSpec, self.recipe.embedder)
+        card: EncoderCard = spec.card(self.recipe.options_of(spec))
+        return card
+
+    @property
+    def scorer(self) -> Scorer:
+        spec = self.registry.get(ScorerSpec, self.recipe.scorer)
+        scorer: Scorer = spec.make(self.recipe.options_of(spec))
+        return scorer
+
+    def song(self, i: int) -> Embeddings | None:
+        """A song's segments; None, and it stands in `changed`, if its file is not what it was."""
+        size, mtime_ns, sha256 = self.seen[i]
+        try:
+            status = os.stat(self.paths[i])
+            same = (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
+        except OSError:
+            same = False
+        found = self.store.get(sha256, self.recipe.audio_fingerprint) if same else None
+        if found is None:
+            self.changed.append(self.names[i])
+        return found
+
+
+def open_shelf(
+    config: RunConfig,
+    registry: Registry,
+    store: Store,
+    on_event: OnEvent = ignore,
+    update: bool = False,
+) -> Shelf:
+    """Find a library's songs in the store; with `update` embed those that are not there.
+
+    Without it no file is opened: a song is known if the store has seen a file of that path.
+    Whether it still is that file is asked of the songs that are shown (`Shelf.song`).
+
+    Raises
+    ------
+    ClapbatchError
+        If there is no song at all, or none that the store knows.
+    """
+    recipe = Recipe.of(config, registry)
+    listing = library.list_songs(config.songs, recipe.suffixes(registry))
+    for note in (*store.notes, *listing.notes, *filter(None, [recipe.note])):
+        on_event(Note(note))
+    failures = listing.failures
+    if update:
+        pairs = zip(listing.names, listing.paths, strict=True)
+        tracks = [Track(name, Path(path)) for name, path in pairs]
+        contents, failed = embed_new(tracks, recipe, config, store, on_event)
+        failures += failed
+    spec = registry.get(EmbedderSpec, recipe.embedder)
+    dim = spec.card(recipe.options_of(spec)).dim
+    means = open_means(store, recipe.audio_fingerprint, dim, on_event)
+    if update:
+        # The store forgets at once what was written just now; it may change again unnoticed.
+        looks = {track.path: (c.size, c.mtime_ns, c.sha256) for track, c in contents.items()}
+        seen = [looks.get(Path(path)) for path in listing.paths]
+    else:
+        remembered = store.remembered()
+        seen = [remembered.get(key) for key in _keys(listing.paths)]
+    rows = [means.row.get(look[2], -1) if look else -1 for look in seen]
+    shelf = Shelf(
+        config=config,
+        registry=registry,
+        recipe=recipe,
+        store=store,
+        means=means,
+        names=[name for name, row in zip(listing.names, rows, strict=True) if row >= 0],
+        paths=[path for path, row in zip(listing.paths, rows, strict=True) if row >= 0],
+        rows=np.array([row for row in rows if row >= 0], np.int64),
+        seen=[look for look, row in zip(seen, rows, strict=True) if look and row >= 0],
+        unknown=[name for name, row in zip(listing.names, rows, strict=True) if row < 0],
+        failures=failures,
+    )
+    if not shelf.names:
+        raise StoreError(_nothing_known(shelf, update))
+    if shelf.unknown and not update:
+        count = len(shelf.unknown)
+        are = "song is" if count == 1 else "songs are"
+        on_event(Note(f"{count:,} {are} not in the store yet; --update embeds new songs first"))
+    return shelf
+
+
+def _keys(paths: list[str]) -> list[bytes]:
+    """The paths under which the store remembers files: absolute, not resolved."""
+    here = os.path.join(os.getcwd(), "")
+    if paths and os.path.isabs(paths[0]):
+        here = ""
+    return [os.fsencode(here + path) for path in paths]
+
+
+def _nothing_known(shelf: Shelf, update: bool) -> str:
+    songs, encoder = printable(shelf.config.songs), shelf.recipe.embedder
+    if update:
+        reason = f" ({shelf.failures[0].reason})" if shelf.failures else ""
+        return f"no song of {songs} could be embedded{reason}"
+    return f"no song of {songs} is in the store yet for the encoder {encoder}; add --update"
