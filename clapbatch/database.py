@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ NO_DAMAGE = {
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_NOLFS,
 }
+# SQLite's complaints, and Python's when it cannot even read their words.
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 # How long another program may keep the file locked. SQLite waits deaf to Ctrl-C: in short steps.
 PATIENCE_SECONDS = 60.0
 STEP_SECONDS = 0.25
@@ -40,11 +42,13 @@ class Schema:
     """version : raised when the tables change. script : statements that create them.
 
     keys : table -> the columns by which each of its rows is found.
+    is_sound : whether a row is as it was written.
     """
 
     version: int
     script: str
     keys: Mapping[str, tuple[str, ...]]
+    is_sound: Callable[[Sequence[Any]], bool]
 
 
 class Database:
@@ -69,7 +73,7 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._opened(path)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *DAMAGE) as error:
             raise self._cannot(error) from error
 
     def close(self) -> None:
@@ -85,14 +89,14 @@ class Database:
             If the file cannot be used.
         """
         try:
-            try:
-                return _patiently(lambda: work(self._db))
-            except sqlite3.DatabaseError as error:
-                if self.path is None or not _is_damage(error):
-                    raise
-                self._rescue(self.path)
-                return _patiently(lambda: work(self._db))
-        except (OSError, sqlite3.Error) as error:
+            return _patiently(lambda: work(self._db))
+        except DAMAGE as error:
+            if self.path is None or not _is_damage(error):
+                raise self._cannot(error) from error
+        self.rescue()
+        try:
+            return _patiently(lambda: work(self._db))
+        except DAMAGE as error:
             raise self._cannot(error) from error
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -116,7 +120,7 @@ class Database:
     def _opened(self, path: Path) -> sqlite3.Connection:
         try:
             return _patiently(self._checked)
-        except sqlite3.DatabaseError as error:
+        except DAMAGE as error:
             if not _is_damage(error):
                 raise
         # It may be a file of the person's: set aside, never deleted.
@@ -171,11 +175,21 @@ class Database:
 
     # --- damage -----------------------------------------------------------------------------
 
-    def _rescue(self, path: Path) -> None:
-        """Put a new file in the damaged one's place, with every row that can still be read.
+    def rescue(self) -> None:
+        """Put a new file in the damaged one's place, with every row that is still sound.
 
-        Whether a row is right its own checksum tells, whenever it is asked for.
+        Raises
+        ------
+        StoreError
+            If there is no room for the new file, or another program has the old one open.
         """
+        assert self.path is not None, "memory does not rot"
+        try:
+            self._replace(self.path)
+        except (OSError, *DAMAGE) as error:
+            raise self._cannot(error) from error
+
+    def _replace(self, path: Path) -> None:
         draft = path.with_name(f"{path.name}.{os.getpid()}.rescued")
         try:
             new = Database(draft, self._schema, [])
@@ -188,10 +202,10 @@ class Database:
         finally:
             draft.unlink(missing_ok=True)
             _remove_journal(draft)
+        self._db = self._checked()
         self._notes.append(
             f"the store {self._name} was damaged and has been rebuilt; {kept} entries were kept"
         )
-        self._db = self._checked()
 
     def _copy_rows(self, target: sqlite3.Connection) -> int:
         kept = 0
@@ -201,9 +215,9 @@ class Database:
             for key in self._row_keys(table, columns):
                 try:
                     row = self._db.execute(find, key).fetchone()
-                except sqlite3.DatabaseError:
+                except DAMAGE:
                     continue
-                if row is not None:
+                if row is not None and self._schema.is_sound(row):
                     values = ", ".join("?" * len(row))
                     kept += target.execute(
                         f"INSERT OR IGNORE INTO {table} VALUES ({values})", row
@@ -221,7 +235,7 @@ class Database:
                 ):
                     found[key] = None
                 break
-            except sqlite3.DatabaseError:
+            except DAMAGE:
                 continue
         return iter(found)
 
@@ -229,7 +243,7 @@ class Database:
         """Make sure that no other program has the damaged file open: its journal would be ours."""
         try:
             self._db.execute("PRAGMA journal_mode = DELETE").fetchone()
-        except sqlite3.DatabaseError as error:
+        except DAMAGE as error:
             if not _is_damage(error):
                 raise StoreError(
                     f"the store {self._name} is damaged and in use by another program; run again "
@@ -287,14 +301,14 @@ def _patiently(work: Callable[[], T]) -> T:
                 raise
 
 
-def _code(error: sqlite3.Error) -> int | None:
+def _code(error: Exception) -> int | None:
     """SQLite's primary result code; None if the error is of Python's making."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return _code(error) not in (None, *NO_DAMAGE)
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, UnicodeDecodeError) or _code(error) not in (None, *NO_DAMAGE)
 
 
 def _remove_journal(path: Path) -> None:

@@ -29,13 +29,15 @@ SETTLED_NS = 2_000_000_000
 # So many files are read before their hashes are kept: what is stopped has not read in vain.
 FILES_AT_ONCE = 200
 
-# Each checksum covers its whole row, the key included: see `_checksum`.
+# Each row ends with a checksum of the rest, its key included: see `_checksum`.
 _SCRIPT = """
 CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
     checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE recipes (fingerprint TEXT PRIMARY KEY, description TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE recipes (
+    fingerprint TEXT PRIMARY KEY, description TEXT NOT NULL, checksum INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE embeddings (
     sha256 TEXT NOT NULL, recipe TEXT NOT NULL, segments INTEGER NOT NULL,
     duration REAL NOT NULL, data BLOB NOT NULL, checksum INTEGER NOT NULL,
@@ -47,6 +49,19 @@ CREATE TABLE texts (
     PRIMARY KEY (recipe, text)
 ) WITHOUT ROWID
 """
+
+
+def _checksum(*values: object) -> int:
+    """CRC-32 of a row. A row that damage moved to another key is not that key's row."""
+    data = b"".join(value for value in values if isinstance(value, bytes))
+    rest = [value for value in values if not isinstance(value, bytes)]
+    return zlib.crc32(data, zlib.crc32(ascii(rest).encode()))
+
+
+def _is_sound(row: Sequence[object]) -> bool:
+    return _checksum(*row[:-1]) == row[-1]
+
+
 _SCHEMA = Schema(
     SCHEMA_VERSION,
     _SCRIPT,
@@ -56,6 +71,7 @@ _SCHEMA = Schema(
         "texts": ("recipe", "text"),
         "files": ("path",),
     },
+    _is_sound,
 )
 
 
@@ -155,7 +171,7 @@ class Store:
         return {
             path: (size, mtime_ns, sha256)
             for path, size, mtime_ns, sha256, checksum in rows
-            if _checksum(path, size, mtime_ns, sha256) == checksum
+            if _is_sound((path, size, mtime_ns, sha256, checksum))
         }
 
     def _remember(self, contents: dict[bytes, Content]) -> None:
@@ -175,13 +191,16 @@ class Store:
     def add(self, sha256: str, recipe: str, description: str, embeddings: Embeddings) -> None:
         """Keep one recording's embeddings: one transaction, whole or not at all."""
         data = _pack(embeddings)
-        row = (sha256, recipe, len(embeddings.vectors), float(embeddings.duration))
+        row = (sha256, recipe, len(embeddings.vectors), float(embeddings.duration), data)
+        about = (recipe, description)
 
         def insert(db: Connection) -> None:
-            db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe, description))
+            db.execute(
+                "INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", (*about, _checksum(*about))
+            )
             db.execute(
                 "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, data, _checksum(*row, data=data)),
+                (*row, _checksum(*row)),
             )
 
         self._database.write(insert)
@@ -192,10 +211,12 @@ class Store:
             "SELECT segments, duration, data, checksum FROM embeddings "
             "WHERE sha256 = ? AND recipe = ?"
         )
-        row = self._database.read(lambda db: db.execute(query, (sha256, recipe)).fetchone())
-        if row is None or _checksum(sha256, recipe, *row[:2], data=row[2]) != row[3]:
-            return None
-        return _unpack(*row[:3])
+        key = (sha256, recipe)
+        row = self._database.read(lambda db: db.execute(query, key).fetchone())
+        if row is not None and not _is_sound((*key, *row)):
+            self._database.rescue()
+            row = self._database.read(lambda db: db.execute(query, key).fetchone())
+        return None if row is None else _unpack(*row[:3])
 
     # --- texts ------------------------------------------------------------------------------
 
@@ -203,8 +224,8 @@ class Store:
         rows = []
         for text, kept in vectors.items():
             data = kept.vector.astype("<f4").tobytes()
-            row = (recipe, text, kept.note)
-            rows.append((*row, data, _checksum(*row, data=data)))
+            row = (recipe, text, kept.note, data)
+            rows.append((*row, _checksum(*row)))
         insert = "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)"
         self._database.write(lambda db: db.executemany(insert, rows))
 
@@ -215,7 +236,7 @@ class Store:
         rows = self._database.read(lambda db: [db.execute(query, key).fetchone() for key in keys])
         found = {}
         for key, row in zip(keys, rows, strict=True):
-            if row is not None and _checksum(*key, row[0], data=row[1]) == row[2]:
+            if row is not None and _is_sound((*key, *row)):
                 vector = np.frombuffer(row[1], "<f4").astype(np.float32)
                 found[key[1]] = TextVector(vector, row[0])
         return found
@@ -228,15 +249,14 @@ class Store:
             return int(self._database.read(lambda db: db.execute(query).fetchone()[0]))
 
         per_recipe = (
-            "SELECT description, COUNT(sha256) FROM recipes "
-            "LEFT JOIN embeddings ON recipe = fingerprint GROUP BY fingerprint ORDER BY 1"
+            "SELECT recipes.*, COUNT(sha256) FROM recipes "
+            "LEFT JOIN embeddings ON recipe = fingerprint GROUP BY fingerprint ORDER BY 2"
         )
-        recipes = self._database.read(lambda db: db.execute(per_recipe).fetchall())
+        rows = self._database.read(lambda db: db.execute(per_recipe).fetchall())
+        recipes = tuple((row[1], row[-1]) for row in rows if _is_sound(row[:-1]))
         size = self.path.stat().st_size if self.path else 0
         name = printable(self.path) if self.path else "(in memory)"
-        return StoreInfo(
-            name, size, count("files"), count("embeddings"), count("texts"), tuple(recipes)
-        )
+        return StoreInfo(name, size, count("files"), count("embeddings"), count("texts"), recipes)
 
     def prune(self) -> int:
         """Forget files that are gone or changed, and the embeddings that only they had."""
@@ -272,16 +292,6 @@ class Store:
 
     def _compact(self) -> None:
         self._database.read(lambda db: db.execute("VACUUM"))
-
-
-def _checksum(*values: object, data: object = b"") -> int:
-    """CRC-32 of a row. A row that damage moved to another key is not that key's row.
-
-    data : the row's bytes; damage may have made them something else.
-    """
-    if not isinstance(data, bytes):
-        return -1
-    return zlib.crc32(data, zlib.crc32(ascii(values).encode()))
 
 
 def _key(track: Track) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def test_a_damaged_entry_counts_as_missing(tmp_path: Path) -> None:
     with Store(path) as store:
         store.add("abc", "r1", RECIPE, embeddings())
         store.add_texts("t1", {"jazz": TextVector(np.ones(2, np.float32), "")})
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE embeddings SET data = zeroblob(length(data))")
         db.execute("UPDATE texts SET data = zeroblob(length(data))")
     with Store(path) as store:
@@ -149,7 +150,7 @@ def test_a_file_that_is_no_store_is_set_aside_not_deleted(tmp_path: Path) -> Non
 def test_a_store_from_a_newer_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     Store(path).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(StoreError, match=r"written by a newer clapbatch.*--store"):
         Store(path)

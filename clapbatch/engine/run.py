@@ -41,6 +41,7 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
     recipe = Recipe.of(config, registry)
     songs = library.read_tracks(config.songs, recipe.suffixes(registry))
     notes = tuple(filter(None, (*songs.notes, *merged, recipe.note)))
+    told = len(store.notes)
     for note in (*store.notes, *notes):
         on_event(Note(note))
 
@@ -64,6 +65,8 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
             collection.add(job.track, song)
     for failure in (*songs.failures, *unreadable):
         collection.fail(failure)
+    for note in store.notes[told:]:  # damage that was met on the way
+        on_event(Note(note))
     timing = {
         "seconds": round(time.perf_counter() - started, 3),
         "songs_embedded": len(missing) - len(failed),
