@@ -22,6 +22,7 @@ COMMANDS = {
     "search": ("clapbatch.cli.search", "search", "Rank the songs of the store by sentences."),
     "similar": ("clapbatch.cli.search", "similar", "Rank them by their likeness to a song."),
     "playlist": ("clapbatch.cli.search", "playlist", "Write the answer as a playlist."),
+    "classify": ("clapbatch.cli.classify", "classify", "Give songs the nearest of several labels."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),

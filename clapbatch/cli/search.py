@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from clapbatch.cli.main import DONE, SOME_FAILED
-from clapbatch.cli.options import make_config, run_options
+from clapbatch.cli.options import run_options
+from clapbatch.cli.questions import answer_options, exit_code, opened_shelf
 
 if TYPE_CHECKING:
     from clapbatch.cli.progress import Progress
     from clapbatch.search.ranking import Ranking
     from clapbatch.search.shelf import Shelf
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_SENTENCES = (
-    click.option("--and", "also", multiple=True, metavar="SENTENCE", help="And like this."),
-    click.option("--not", "without", multiple=True, metavar="SENTENCE", help="But not like this."),
-)
-_ANSWER = (
-    click.option("-k", type=click.IntRange(1), default=20, show_default=True, help="Songs shown."),
-    click.option("--update", is_flag=True, help="Embed new and changed songs first."),
-    click.option("--approximate", is_flag=True, help="Search a graph: for millions of songs."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    click.option("--csv", "as_csv", is_flag=True, help="Print CSV rows."),
-)
-
-
-def _add(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
-    def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
 
 @click.command()
 @click.argument("songs", type=Path)
 @click.argument("sentence")
-@_add(_SENTENCES)
-@_add(_ANSWER)
+@answer_options("sentences", "k", "update", "approximate", "json", "csv")
 @run_options
 def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...],
            k: int, update: bool, approximate: bool, **flags: Any) -> int:  # fmt: skip
@@ -66,16 +40,16 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
     from clapbatch.search.ranking import ask_sentences
 
     prompts = read_prompts(sentence, also, without)
-    with _shelf(songs, update, flags) as (shelf, progress):
+    with opened_shelf(songs, update, flags) as (shelf, progress):
         ranking = ask_sentences(shelf, prompts, k, progress, approximate)
     show(ranking, flags["as_json"], flags["as_csv"])
-    return _code(shelf)
+    return exit_code(shelf)
 
 
 @click.command()
 @click.argument("songs", type=Path)
 @click.argument("song")
-@_add(_ANSWER)
+@answer_options("k", "update", "approximate", "json", "csv")
 @run_options
 def similar(songs: Path, song: str, k: int, update: bool, approximate: bool, **flags: Any) -> int:
     """Rank the songs of the store by their likeness to one song, or to a moment of it.
@@ -91,19 +65,19 @@ def similar(songs: Path, song: str, k: int, update: bool, approximate: bool, **f
     """
     from clapbatch.cli.hits import show
 
-    with _shelf(songs, update, flags) as (shelf, progress):
+    with opened_shelf(songs, update, flags) as (shelf, progress):
         ranking = _similar(shelf, progress, song, k, approximate)
     show(ranking, flags["as_json"], flags["as_csv"])
-    return _code(shelf)
+    return exit_code(shelf)
 
 
 @click.command()
 @click.argument("songs", type=Path)
 @click.argument("sentence", required=False)
-@_add(_SENTENCES)
+@answer_options("sentences")
 @click.option("--like", metavar="SONG", help="Songs like this one, instead of a sentence.")
 @click.option("--out", type=Path, default="playlist.m3u8", show_default=True, metavar="FILE.m3u8")
-@_add(_ANSWER)
+@answer_options("k", "update", "approximate", "json", "csv")
 @run_options
 def playlist(songs: Path, sentence: str | None, also: tuple[str, ...], without: tuple[str, ...],
              like: str | None, out: Path, k: int, update: bool, approximate: bool,
@@ -130,7 +104,7 @@ def playlist(songs: Path, sentence: str | None, also: tuple[str, ...], without: 
         raise UsageError("--and and --not go with a sentence, not with --like")
     check_name(out)
     prompts = read_prompts(sentence, also, without) if sentence is not None else ()
-    with _shelf(songs, update, flags) as (shelf, progress):
+    with opened_shelf(songs, update, flags) as (shelf, progress):
         if like is not None:
             ranking = _similar(shelf, progress, like, k, approximate)
         else:
@@ -139,7 +113,7 @@ def playlist(songs: Path, sentence: str | None, also: tuple[str, ...], without: 
     show(ranking, flags["as_json"], flags["as_csv"])
     if not (flags["as_json"] or flags["as_csv"]):
         click.echo(f"playlist: {printable(out)}")
-    return _code(shelf)
+    return exit_code(shelf)
 
 
 def _similar(shelf: Shelf, progress: Progress, song: str, k: int, approximate: bool) -> Ranking:
@@ -148,30 +122,3 @@ def _similar(shelf: Shelf, progress: Progress, song: str, k: int, approximate: b
 
     reference = find_reference(shelf, song, progress)
     return rank(shelf, reference.question, k, progress, reference.name, approximate)
-
-
-@contextmanager
-def _shelf(songs: Path, update: bool, flags: dict[str, Any]) -> Iterator[tuple[Shelf, Progress]]:
-    from clapbatch import folders
-    from clapbatch.cli.progress import Progress
-    from clapbatch.errors import UsageError
-    from clapbatch.registry import Registry
-    from clapbatch.search.shelf import open_shelf
-    from clapbatch.store import Store
-
-    quiet = flags["quiet"] or flags["as_json"]
-    config = make_config(flags, songs=songs)
-    if not config.use_store:
-        raise UsageError("this command reads from the store; leave out --no-store")
-    registry = Registry(config.plugins)
-    with Store(config.store or folders.store()) as store, Progress(quiet) as progress:
-        yield open_shelf(config, registry, store, progress, update), progress
-
-
-def _code(shelf: Shelf) -> int:
-    """Songs that failed are told of by name; the others were searched all the same."""
-    from clapbatch.library import printable
-
-    for failure in shelf.failures:
-        click.echo(f"failed: {printable(failure.track)!r}: {failure.reason}", err=True)
-    return SOME_FAILED if shelf.failures else DONE
