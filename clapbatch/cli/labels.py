@@ -86,13 +86,12 @@ def _csv(classes: Classes, judged: Judged | None) -> str:
     times = ["start_sec", "end_sec"] if over_time else []
     writer.writerow(["audio_file", *times, *ANSWER, *(["true_label"] if judged else [])])
     for song in classes.songs:
-        rows = zip(song.starts, song.ends, song.segments, strict=True) if over_time else []
         true = [text_cell(judged.truth.get(song.name, ""))] if judged else []
-        for *span, answer in rows or [(song.answer,)]:
-            writer.writerow(
-                [text_cell(song.name), *map(number, span), *map(_cell, _values(answer).values())]
-                + true
-            )
+        spans = [[number(a), number(b)] for a, b in zip(song.starts, song.ends, strict=True)]
+        rows = zip(spans, song.segments, strict=True) if over_time else [([], song.answer)]
+        for span, answer in rows:
+            cells = map(_cell, _values(answer).values())
+            writer.writerow([text_cell(song.name), *span, *cells, *true])
     return text.getvalue()
 
 
@@ -104,19 +103,20 @@ def _tables(classes: Classes, judged: Judged | None) -> None:
     from rich.text import Text
 
     console = make_console()
-    table = _table(
-        "song", "label", "probability", "runner-up", "margin", *(["true"] if judged else [])
-    )
+    columns = ("song", "label", "probability", "runner-up", "margin")
+    table = _table(*columns, *(["true"] if judged else []))
     for song in classes.songs:
+        answer = song.answer
         true = judged.truth.get(song.name, "") if judged else ""
-        table.add_row(
+        cells = [
             Text(visible(song.name)),
-            Text(visible(song.answer.label), style="bold"),
-            f"{song.answer.probability:.3f}",
-            Text(f"{visible(song.answer.runner_up)} {song.answer.runner_up_probability:.3f}"),
-            f"{song.answer.margin:.3f}",
-            *([Text(visible(true), style="" if true == song.answer.label else "red")] if judged else []),
-        )  # fmt: skip
+            Text(visible(answer.label), style="bold"),
+            f"{answer.probability:.3f}",
+            Text(f"{visible(answer.runner_up)} {answer.runner_up_probability:.3f}"),
+            f"{answer.margin:.3f}",
+            Text(visible(true), style="" if true == answer.label else "red"),
+        ]
+        table.add_row(*cells[: len(table.columns)])
         for line in _runs(song):
             table.add_row(Text(f"  {line}", style="dim"))
     console.print(table)
