@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from clapbatch.builtin.embedders.clap.checkpoints import Record
+    from clapbatch.builtin.embedders.clap.records import Record
 
 _debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 _name = click.argument("name")

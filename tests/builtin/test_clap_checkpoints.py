@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clapbatch.api import ModelError, UsageError
 from clapbatch.builtin.embedders import clap
-from clapbatch.builtin.embedders.clap import checkpoints, weights
+from clapbatch.builtin.embedders.clap import checkpoints, records, weights
 from clapbatch.builtin.embedders.clap.htsat import HtsatShape
 from clapbatch.builtin.embedders.clap.roberta import RobertaShape
 from clapbatch.builtin.embedders.clap.untrained import save_untrained, untrained_tensors
@@ -168,7 +168,7 @@ def test_a_users_file_is_hashed_again_only_when_it_changed(
     save_untrained(path, AUDIO, TEXT, 3)
     first = checkpoints.identity(str(path))["weights"]
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "file_sha256", lambda _: pytest.fail("hashed again"))
+        patch.setattr(records, "file_sha256", lambda _: pytest.fail("hashed again"))
         assert checkpoints.identity(str(path))["weights"] == first
     save_untrained(path, AUDIO, TEXT, 4)
     assert checkpoints.identity(str(path))["weights"] != first

@@ -11,14 +11,11 @@ whoever sees it may rely on the weights. A warm run reads records and hashes not
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from clapbatch.api import ModelError, Runtime, downloads, file_sha256, fingerprint, folders
 from clapbatch.builtin.embedders.clap.catalogue import (
@@ -28,30 +25,19 @@ from clapbatch.builtin.embedders.clap.catalogue import (
     VOCABULARY,
     Published,
 )
+from clapbatch.builtin.embedders.clap.records import (
+    RECORD,
+    Record,
+    known_sha256,
+    own_folder,
+    own_sha256,
+    read_record,
+    write_json,
+)
 
 WEIGHTS = "weights.safetensors"
-RECORD = "record.json"
-# Raised when converted files change in form; older ones are then made again.
-FORMAT = 1
 # The converted weights of both towers, float32, HTSAT-base: room to ask for before fetching.
 CONVERTED_BYTES = 800_000_000
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known of a converted checkpoint.
-
-    source : repository, revision and file, or a user's path. sha256, size : of the source file,
-    size in bytes. converted_sha256 : of weights.safetensors. logit_scale : the factor on cosines
-    that the audio tower was trained with.
-    """
-
-    source: str
-    sha256: str
-    size: int
-    converted_sha256: str
-    logit_scale: float
-    format: int = FORMAT
 
 
 def identity(checkpoint: str) -> dict[str, str]:
@@ -71,8 +57,8 @@ def ready(checkpoint: str) -> Record | None:
         record = read_record(_published_folder(checkpoint))
         pinned = PUBLISHED[checkpoint].file.sha256
         return record if record and record.sha256 == (pinned or record.sha256) else None
-    known = _known_sha256(Path(checkpoint))
-    return read_record(_own_folder(known)) if known else None
+    known = known_sha256(Path(checkpoint))
+    return read_record(own_folder(known)) if known else None
 
 
 def unavailable(checkpoint: str) -> str:
@@ -97,7 +83,7 @@ def weights_path(checkpoint: str) -> Path:
         if ready(checkpoint) is None:
             _install_published(PUBLISHED[checkpoint], folder)
     else:
-        folder = _own_folder(_sha256(checkpoint))
+        folder = own_folder(_sha256(checkpoint))
         if read_record(folder) is None:
             _install_own(Path(checkpoint), folder)
     return folder / WEIGHTS
@@ -128,8 +114,8 @@ def remove(checkpoint: str) -> bool:
     if checkpoint in PUBLISHED:
         folder = _published_folder(checkpoint)
     else:
-        known = _known_sha256(Path(checkpoint))
-        folder = _own_folder(known) if known else Path()
+        known = known_sha256(Path(checkpoint))
+        folder = own_folder(known) if known else Path()
     if folder == Path() or not folder.is_dir():
         return False
     record = read_record(folder)
@@ -156,7 +142,7 @@ def require_ready(checkpoint: str) -> Record:
 
 def own_records() -> list[Record]:
     """The records of users' files that were converted, by path."""
-    found = (read_record(path.parent) for path in _own_folder("").glob(f"*/{RECORD}"))
+    found = (read_record(path.parent) for path in own_folder("").glob(f"*/{RECORD}"))
     return sorted((record for record in found if record), key=lambda record: record.source)
 
 
@@ -179,16 +165,6 @@ def verify(checkpoint: str) -> str:
 def own_graphs(runtime: Runtime, sha256: str) -> Runtime:
     """The same runtime with a folder for this checkpoint's graphs, to be removed with it."""
     return replace(runtime, graphs=_graphs_folder(runtime.graphs, sha256))
-
-
-def read_record(folder: Path) -> Record | None:
-    """A folder's record; None if there is none, or one of another format."""
-    try:
-        values = json.loads((folder / RECORD).read_text("utf-8"))
-        record = Record(**values)
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
-        return None
-    return record if record.format == FORMAT else None
 
 
 def _install_published(entry: Published, folder: Path) -> None:
@@ -225,7 +201,7 @@ def _convert(source: Path, name: str, sha256: str, folder: Path) -> None:
             logit_scale=float(tensors[weights.LOGIT_SCALE].exp()),
         )
         os.replace(path, folder / WEIGHTS)
-        _write_json(folder / RECORD, asdict(record))
+        write_json(folder / RECORD, asdict(record))
 
 
 def _sha256(checkpoint: str) -> str:
@@ -237,39 +213,7 @@ def _sha256(checkpoint: str) -> str:
         record = ready(checkpoint)
         assert record is not None
         return record.sha256
-    path = Path(checkpoint)
-    known = _known_sha256(path)
-    if known:
-        return known
-    if not path.is_file():
-        raise ModelError(f"there is no checkpoint {checkpoint}")
-    before = _stamp(path)
-    sha256 = file_sha256(path)
-    with downloads.locked(_known_path()):
-        _write_json(_known_path(), _known() | {str(path.absolute()): [*before, sha256]})
-    return sha256
-
-
-def _known_sha256(path: Path) -> str | None:
-    """A user's file's hash from an earlier run, if size and time of change are still the same."""
-    entry = _known().get(str(path.absolute()))
-    try:
-        return entry[2] if entry and entry[:2] == _stamp(path) else None
-    except FileNotFoundError:
-        return None
-
-
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _known() -> dict[str, list[Any]]:
-    try:
-        known = json.loads(_known_path().read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    return own_sha256(Path(checkpoint))
 
 
 def _tokenizer_sha256(checkpoint: str) -> str:
@@ -289,23 +233,8 @@ def _tokenizer_folder(checkpoint: str) -> Path | None:
     return None
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")
-    os.replace(draft, path)
-
-
 def _published_folder(name: str) -> Path:
     return folders.models() / "clap" / name
-
-
-def _own_folder(sha256: str) -> Path:
-    return folders.models() / "clap" / "own" / sha256
-
-
-def _known_path() -> Path:
-    return folders.models() / "clap" / "own" / "known.json"
 
 
 def _graphs_folder(graphs: Path, sha256: str) -> Path:
