@@ -38,6 +38,7 @@ class Options:
     fault: str = option("", "what to do wrong: raise, shape, nan, scale, neighbours or die")
     marker: str = option("", "file whose existence stops `die`", affects_output=False)
     deadly: float = option(0.0, "Hz; a song of this pitch kills its process", affects_output=False)
+    started: str = option("", "file written when it begins to work", affects_output=False)
     pause: float = option(0.0, "seconds a batch takes", affects_output=False)
 
 
@@ -53,6 +54,8 @@ class Pitch:
         self._options = options
 
     def embed(self, segments):
+        if self._options.started:
+            open(self._options.started, "w").close()
         time.sleep(self._options.pause)
         vectors = np.stack([self._pitch(segment.content) for segment in segments])
         return self._spoiled(vectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import platform
@@ -21,6 +22,8 @@ from clapbatch.registry import Registry, make_options, option_names
 from clapbatch.roles import Reporter, ReporterSpec
 
 MANIFEST = "manifest.json"
+# How the name of a report goes on that makes way for a new one.
+OLD = "old-"
 # What a number can depend on beside clapbatch itself.
 PACKAGES = ("av", "numpy", "openvino", "soundfile", "soxr", "tokenizers", "torch", "transformers")
 
@@ -87,6 +90,7 @@ def write_report(analysis: Analysis, folder: Path, reporters: Iterable[Reporter]
         names = [name for reporter in reporters for name in reporter.write(analysis, draft)]
         text = json.dumps(manifest(analysis, draft, names), indent=2, sort_keys=True)
         (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        _write_through(draft)
         _put_in_place(draft, folder)
     except OSError as error:
         raise UsageError(_cannot_write(folder, error)) from error
@@ -132,19 +136,38 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _write_through(draft: Path) -> None:
+    """To the disk itself: after a power cut a name must not lead to half a file."""
+    for path in (*draft.iterdir(), draft):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _put_in_place(draft: Path, folder: Path) -> None:
+    """Killed at any point, the next run finds an old or a new report and nothing of others lost."""
     if not folder.exists():
         os.rename(draft, folder)
         return
-    old = json.loads((folder / MANIFEST).read_text("utf-8")) if _is_report(folder) else {}
-    ours = {MANIFEST, *old.get("files", {})}
-    aside = Path(tempfile.mkdtemp(prefix=_draft_prefix(folder), dir=folder.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f"{_draft_prefix(folder)}{OLD}", dir=folder.parent))
     os.rename(folder, aside)
     os.rename(draft, folder)
+    _settle(aside, folder)
+
+
+def _settle(aside: Path, folder: Path) -> None:
+    """What is not ours goes from the old report's folder into the new one; the rest goes."""
+    old = json.loads((aside / MANIFEST).read_text("utf-8")) if _is_report(aside) else {}
+    ours = {MANIFEST, *old.get("files", {})}
     for entry in sorted(aside.iterdir()):
         if entry.name not in ours and not (folder / entry.name).exists():
             os.rename(entry, folder / entry.name)
-    shutil.rmtree(aside, ignore_errors=True)
+    # Under a draft's name: half removed, it must not be taken for a report set aside.
+    rubbish = Path(tempfile.mkdtemp(prefix=_draft_prefix(folder), dir=folder.parent))
+    os.rename(aside, rubbish)
+    shutil.rmtree(rubbish, ignore_errors=True)
 
 
 def _is_report(folder: Path) -> bool:
@@ -159,11 +182,17 @@ def _draft_prefix(folder: Path) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the drafts of runs that were killed."""
-    for draft in folder.parent.glob(f".{folder.name}.*.*"):
-        owner = draft.name.removeprefix(f".{folder.name}.").split(".")[0]
-        if owner.isdigit() and not _is_running(int(owner)):
-            shutil.rmtree(draft, ignore_errors=True)
+    """Clear up after runs that were killed."""
+    for left in sorted(folder.parent.glob(f"{glob.escape(f'.{folder.name}.')}*.*")):
+        owner, _, kind = left.name.removeprefix(f".{folder.name}.").partition(".")
+        if not owner.isdigit() or _is_running(int(owner)):
+            continue
+        if not kind.startswith(OLD):
+            shutil.rmtree(left, ignore_errors=True)
+        elif folder.exists():
+            _settle(left, folder)
+        else:
+            os.rename(left, folder)
 
 
 def _is_running(process: int) -> bool:
