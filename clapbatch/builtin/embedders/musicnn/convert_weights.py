@@ -127,8 +127,11 @@ def read_checkpoint(index: bytes, data: bytes) -> dict[str, FloatArray]:
     return variables
 
 
-def to_torch_layout(variable: FloatArray) -> FloatArray:
+def to_torch_layout(name: str, variable: FloatArray) -> FloatArray:
     """TensorFlow's (height, width, in, out) and (in, out) -> torch's (out, in, …)."""
+    if variable.ndim == 4 and name.startswith("middle."):
+        # It spans all features at once: one channel of that width there, a channel each here.
+        return np.ascontiguousarray(variable[:, :, 0].transpose(2, 1, 0))
     if variable.ndim == 4:
         return np.ascontiguousarray(variable.transpose(3, 2, 0, 1))
     if variable.ndim == 2:
@@ -149,10 +152,8 @@ def main(wheel: Path) -> None:
             variables = read_checkpoint(
                 archive.read(folder + ".index"), archive.read(folder + ".data-00000-of-00001")
             )
-            tensors = {
-                parameter_name(name): to_torch_layout(variable)
-                for name, variable in sorted(variables.items())
-            }
+            named = {parameter_name(name): variable for name, variable in variables.items()}
+            tensors = {name: to_torch_layout(name, named[name]) for name in sorted(named)}
             save_file(tensors, path)
             print(path.name, len(tensors), "tensors, sha256", file_sha256(path))
 

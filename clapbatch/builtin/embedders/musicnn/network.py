@@ -53,14 +53,21 @@ def parameter_name(variable: str) -> str:
 class Block(nn.Module):
     """Convolution, ReLU, then batch normalisation: in this order, unlike most networks."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int]) -> None:
+    def __init__(self, conv: nn.Module, norm: nn.Module) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel)
-        self.norm = nn.BatchNorm2d(outputs, EPSILON)
+        self.conv, self.norm = conv, norm
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.norm(nn.functional.relu(self.conv(x)))
         return result
+
+
+def _front(channels: int, kernel: tuple[int, int]) -> Block:
+    return Block(nn.Conv2d(1, channels, kernel), nn.BatchNorm2d(channels, EPSILON))
+
+
+def _middle(width: int) -> Block:
+    return Block(nn.Conv1d(width, 64, 7, padding=3), nn.BatchNorm1d(64, EPSILON))
 
 
 def _pad_time(x: Tensor, before: int, after: int) -> Tensor:
@@ -74,9 +81,9 @@ class Musicnn(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1, EPSILON)
-        self.timbral = nn.ModuleList([Block(1, 204, (7, 38)), Block(1, 204, (7, 67))])
-        self.temporal = nn.ModuleList([Block(1, 51, (length, 1)) for length in TEMPORAL_FRAMES])
-        self.middle = nn.ModuleList([Block(1, 64, (7, width)) for width in (561, 64, 64)])
+        self.timbral = nn.ModuleList([_front(204, (7, bands)) for bands in (38, 67)])
+        self.temporal = nn.ModuleList([_front(51, (frames, 1)) for frames in TEMPORAL_FRAMES])
+        self.middle = nn.ModuleList([_middle(width) for width in (561, 64, 64)])
         self.pooled_norm = nn.BatchNorm1d(2 * 753, EPSILON)
         self.dense = nn.Linear(2 * 753, 200)
         self.dense_norm = nn.BatchNorm1d(200, EPSILON)
@@ -85,16 +92,15 @@ class Musicnn(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         x = self.input_norm(mel.unsqueeze(1))
         features = [block(_pad_time(x, 3, 3)).amax(3) for block in self.timbral]
-        for length, block in zip(TEMPORAL_FRAMES, self.temporal, strict=True):
+        for frames, block in zip(TEMPORAL_FRAMES, self.temporal, strict=True):
             # TensorFlow's "same" for an even kernel: the odd frame of padding at the end.
-            features.append(block(_pad_time(x, (length - 1) // 2, length // 2)).amax(3))
-        front = torch.cat(features, 1).transpose(1, 2)  # (batch, time, 561)
-        layers = [front]
+            features.append(block(_pad_time(x, (frames - 1) // 2, frames // 2)).amax(3))
+        layers = [torch.cat(features, 1)]  # (batch, 561, time)
         for depth, block in enumerate(self.middle):
-            y = block(_pad_time(layers[-1].unsqueeze(1), 3, 3)).squeeze(3).transpose(1, 2)
+            y = block(layers[-1])
             layers.append(y if depth == 0 else y + layers[-1])
-        x = torch.cat(layers, 2)  # (batch, time, 753)
-        pooled = torch.stack([x.amax(1), x.mean(1)], 2).flatten(1)
+        x = torch.cat(layers, 1)  # (batch, 753, time)
+        pooled = torch.stack([x.amax(2), x.mean(2)], 2).flatten(1)
         hidden = self.dense_norm(nn.functional.relu(self.dense(self.pooled_norm(pooled))))
         logits: Tensor = self.output(hidden)
         return logits

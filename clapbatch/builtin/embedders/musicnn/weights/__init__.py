@@ -10,8 +10,8 @@ BACKGROUND = _FOLDER / "background.json"
 ANCHORS = _FOLDER / "anchors.safetensors"
 
 SHA256 = {
-    MSD.name: "07d1bf42faec4de4918c304ba46db4381c910f18cb0cb72a31b1af4f1fe5900b",
-    MTT.name: "689fb21c62e030ad6248e164ba34836ff4019f3dbfaef5ddb0c397b3558a0665",
+    MSD.name: "234c5af20a7ca89af6b4f2385286518352b61c7beb94f3ecc74bb7bf97f61bdc",
+    MTT.name: "5a5163098e3779ad51f56addd05fc704952e009bcd5b72508f9e4305c285f74a",
     BACKGROUND.name: "4154eca62d9e840eb5cc65f5950eda296a535177b0ab9ade623ee36eb1e3fe06",
     ANCHORS.name: "457a3c2d51d53ae83ff31aa6ab9b9ef862b6dbd6e3bcedb59eec1efd6d4e6bea",
 }
