@@ -10,6 +10,7 @@ from scipy.stats import percentileofscore, zscore
 
 from clapbatch.errors import UsageError
 from clapbatch.evaluation.calibration import (
+    TextCosines,
     bank_fingerprint,
     bank_queries,
     calibrate,
@@ -75,7 +76,48 @@ def test_a_song_does_not_depend_on_the_others() -> None:
 def test_a_song_that_answers_every_query_alike_says_nothing() -> None:
     result = calibrate([[0.5, 0.7]], [[0.5, 0.5, 0.5]])
     assert result.z.tolist() == [[0, 0]]
-    assert result.percentile.tolist() == [[50, 100]]
+    assert result.percentile.tolist() == [[50, 50]]
+
+
+def test_the_wording_is_what_the_banks_sentences_answer_taken_as_songs() -> None:
+    rng = np.random.default_rng(3)
+    scores, bank_scores = rng.random((4, 2)), rng.random((4, 6))
+    queries, bank = rng.random((2, 6)), rng.random((6, 6))
+    bank = (bank + bank.T) / 2
+    plain = calibrate(scores, bank_scores)
+    result = calibrate(scores, bank_scores, TextCosines(queries, bank))
+    others = [np.delete(bank[b], b) for b in range(6)]
+    slow = [
+        np.mean([(queries[q, b] - others[b].mean()) / others[b].std() for b in range(6)])
+        for q in range(2)
+    ]
+    assert result.wording == pytest.approx(slow, abs=1e-12)
+    assert result.z == pytest.approx(plain.z - slow, abs=1e-12)
+    of_bank = [
+        np.mean([(bank[b, q] - others[b].mean()) / others[b].std() for b in range(6) if b != q])
+        for q in range(6)
+    ]
+    for song in range(4):
+        own = (bank_scores[song] - bank_scores[song].mean()) / bank_scores[song].std() - of_bank
+        for query in range(2):
+            slow_rank = percentileofscore(own, result.z[song, query], kind="mean")
+            assert result.percentile[song, query] == pytest.approx(slow_rank, abs=1e-9)
+
+
+def test_two_wordings_that_differ_by_a_level_alone_come_out_alike() -> None:
+    rng = np.random.default_rng(4)
+    bank_scores = zscore(rng.normal(size=(10, 50)), axis=1)
+    bank = rng.normal(size=(50, 50))
+    others = bank[~np.eye(50, dtype=bool)].reshape(50, 49)
+    bank = (bank - others.mean(axis=1, keepdims=True)) / others.std(axis=1, keepdims=True)
+    scores, queries = rng.normal(size=(10, 1)), rng.normal(size=(1, 50))
+    lower = 0.7  # what the second wording loses on everything, songs and sentences alike
+    two_scores, two_queries = np.hstack([scores, scores - lower]), np.vstack([queries] * 2)
+    two_queries[1] -= lower
+    result = calibrate(two_scores, bank_scores, TextCosines(two_queries, bank))
+    assert result.z[:, 0] == pytest.approx(result.z[:, 1], abs=1e-9)
+    plain = calibrate(two_scores, bank_scores)
+    assert plain.z[:, 0] - plain.z[:, 1] == pytest.approx(lower, abs=1e-9)
 
 
 def test_scores_that_do_not_fit_the_bank_are_refused() -> None:
@@ -85,14 +127,24 @@ def test_scores_that_do_not_fit_the_bank_are_refused() -> None:
         calibrate([[0.1]], [[0.1]])
     with pytest.raises(ValueError, match="finite"):
         calibrate([[np.nan]], [[0.1, 0.2]])
+    with pytest.raises(ValueError, match="cosines of texts"):
+        calibrate([[0.1]], [[0.1, 0.2]], TextCosines([[0.1]], np.eye(2)))
 
 
-def test_a_request_rewards_what_is_wanted_and_is_spoilt_by_one_refused_thing() -> None:
-    wanted = np.array([[2.0, 2.0], [2.0, 2.0], [2.0, 0.0]])
-    unwanted = np.array([[-1.0, -1.0], [-1.0, 3.0], [-1.0, -1.0]])
-    assert request_scores(wanted, unwanted).tolist() == [3, -1, 2]
-    assert request_scores(wanted, np.empty((3, 0))).tolist() == [2, 2, 1]
-    assert request_scores(np.empty((3, 0)), unwanted).tolist() == [1, -3, 1]
+def test_a_request_is_spoilt_by_one_refused_thing_and_gains_nothing_by_others_far_away() -> None:
+    wanted = np.array([[2.0, 2.0], [2.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
+    unwanted = np.array([[-1.0, -1.0], [-1.0, 3.0], [-1.0, -1.0], [-5.0, -5.0]])
+    assert request_scores(wanted, unwanted).tolist() == [2, 0.5, 1, 2]
+    assert request_scores(wanted, unwanted, weight=1).tolist() == [2, -1, 1, 2]
+    assert request_scores(wanted, np.empty((4, 0))).tolist() == [2, 2, 1, 2]
+
+
+def test_where_nothing_is_wanted_the_song_furthest_from_the_refused_comes_first() -> None:
+    unwanted = np.array([[-1.0, -1.0], [-1.0, 3.0], [-5.0, -2.0]])
+    assert request_scores(np.empty((3, 0)), unwanted).tolist() == [1, -3, 2]
+
+
+def test_requests_that_ask_nothing_or_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing is wanted"):
         request_scores(np.empty((3, 0)), np.empty((3, 0)))
     with pytest.raises(ValueError, match="twice"):
