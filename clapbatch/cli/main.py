@@ -24,6 +24,7 @@ COMMANDS = {
     "playlist": ("clapbatch.cli.search", "playlist", "Write the answer as a playlist."),
     "classify": ("clapbatch.cli.classify", "classify", "Give songs the nearest of several labels."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
+    "evaluate": ("clapbatch.cli.evaluate", "evaluate", "Judge an encoder against the truth."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),
