@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,16 @@ def tones(tmp_path: Path) -> Path:
     ):
         soundfile.write(folder / name, tone(hertz, seconds, 8000), 8000)
     return folder
+
+
+@pytest.fixture(scope="session")
+def dask_address() -> Iterator[str]:
+    """A dask cluster of two worker processes on this machine."""
+    distributed = pytest.importorskip("distributed", reason="clapbatch[dask] is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        yield cluster.scheduler_address
 
 
 class Said:

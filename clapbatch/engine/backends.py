@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,9 +20,8 @@ if TYPE_CHECKING:
     from joblib.parallel import ParallelBackendBase
 
 EmbedTrack = Callable[[Job, Recipe, int], Outcome]
-# A worker process that has had nothing to do for so long goes away by itself: of a program that
-# was killed, nothing else ends them.
-IDLE_SECONDS = 10
+# How often a worker process looks whether the program still lives.
+WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def _parallel(
     """Outcomes as they come; `under_way` gets every job that is handed to a worker."""
     import joblib
 
-    own: dict[str, Any] = {"idle_worker_timeout": IDLE_SECONDS} if engine.backend == "loky" else {}
+    own: dict[str, Any] = {}
+    if engine.backend == "loky":
+        own = {"initializer": _end_with, "initargs": (os.getpid(),)}
 
     def handed_out() -> Iterator[Job]:
         for job in jobs:
@@ -106,6 +110,17 @@ def _parallel(
     yield from parallel(
         joblib.delayed(embed_track)(job, recipe, engine.threads) for job in handed_out()
     )
+
+
+def _end_with(program: int) -> None:
+    """In a worker process: end when the program does. Nothing else would, if it was killed."""
+
+    def watch() -> None:
+        while os.getppid() == program:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def _worker_failure(job: Job) -> Failure:

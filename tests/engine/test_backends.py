@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,16 +35,6 @@ def songs(tmp_path: Path) -> Path:
     for hertz in PITCHES:
         soundfile.write(folder / f"{hertz}.wav", tone(hertz, 3, 8000), 8000)
     return folder
-
-
-@pytest.fixture(scope="session")
-def dask_address() -> Iterator[str]:
-    """A cluster of two worker processes."""
-    distributed = pytest.importorskip("distributed", reason="the extra clapbatch[dask] is not here")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    ) as cluster:
-        yield cluster.scheduler_address
 
 
 def run(songs: Path, *, events: list[Event] | None = None, **settings: object) -> Analysis:
@@ -148,7 +137,7 @@ def test_a_missing_extra_is_one_sentence_that_says_what_to_install(
 def test_a_scheduler_that_does_not_answer_is_one_sentence(
     songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed", reason="the extra clapbatch[dask] is not here")
+    pytest.importorskip("distributed", reason="clapbatch[dask] is not installed")
     from clapbatch.engine import clusters
 
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.2)
@@ -157,7 +146,7 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(
 
 
 def test_a_scheduler_without_workers_is_one_sentence(songs: Path) -> None:
-    distributed = pytest.importorskip("distributed", reason="the extra clapbatch[dask] is not here")
+    distributed = pytest.importorskip("distributed", reason="clapbatch[dask] is not installed")
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as cluster,
         pytest.raises(UsageError, match="has no worker; start one with `dask worker tcp://"),

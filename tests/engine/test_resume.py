@@ -129,3 +129,19 @@ def test_ctrl_c_stops_within_a_second_and_says_how_to_go_on(
     assert waited < 1
     assert clapbatch(*command).code == 0  # type: ignore[attr-defined]
     assert len(stored(store)) == 4
+
+
+def test_the_processes_of_a_killed_program_end_with_it(
+    tones: Path, queries: Path, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    command = ("multi", tones, queries, *PITCH, "--out", tmp_path / "r", "--backend", "loky")
+    slow = ("-o", "embedder.pause=3600", "-o", f"embedder.started={started}")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "clapbatch", *map(str, command), *slow], stderr=subprocess.PIPE
+    )
+    while not started.exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.01)
+    running.kill()
+    running.communicate(timeout=30)  # standard error ends when nobody holds it any more
