@@ -282,7 +282,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--laion-python", help="python of an environment with laion-clap 1.1.7")
     parser.add_argument("--songs", type=Path, default=common.SAMPLE_SONGS, help="folder of .ogg")
     parser.add_argument("--size", choices=SIZES, default="base")
-    parser.add_argument("--windows", type=int, default=16, help="how many are timed")
+    parser.add_argument("--windows", type=int, default=16, help="timed; at least eight a core")
     parser.add_argument("--rounds", type=int, default=7)
     return parser.parse_args()
 
