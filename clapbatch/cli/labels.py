@@ -108,7 +108,7 @@ def _tables(classes: Classes, judged: Judged | None) -> None:
     for song in classes.songs:
         answer = song.answer
         true = judged.truth.get(song.name, "") if judged else ""
-        cells = [
+        cells: list[Text | str] = [
             Text(visible(song.name)),
             Text(visible(answer.label), style="bold"),
             f"{answer.probability:.3f}",

@@ -23,6 +23,7 @@ COMMANDS = {
     "similar": ("clapbatch.cli.search", "similar", "Rank them by their likeness to a song."),
     "playlist": ("clapbatch.cli.search", "playlist", "Write the answer as a playlist."),
     "classify": ("clapbatch.cli.classify", "classify", "Give songs the nearest of several labels."),
+    "duplicates": ("clapbatch.cli.duplicates", "duplicates", "Find songs that are one recording."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
     "evaluate": ("clapbatch.cli.evaluate", "evaluate", "Judge an encoder against the truth."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),

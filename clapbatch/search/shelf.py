@@ -95,7 +95,7 @@ def open_shelf(
     """
     recipe = Recipe.of(config, registry)
     listing = library.list_songs(config.songs, recipe.suffixes(registry))
-    for note in (*store.notes, *listing.notes, *filter(None, [recipe.note])):
+    for note in (*store.notes, *filter(None, [recipe.note])):
         on_event(Note(note))
     failures = listing.failures
     if update:
