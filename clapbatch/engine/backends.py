@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -107,9 +108,26 @@ def _parallel(
         pre_dispatch=engine.width,
         **own,
     )
-    yield from parallel(
-        joblib.delayed(embed_track)(job, recipe, engine.threads) for job in handed_out()
-    )
+    with _ctrl_c_waits():
+        outcomes = parallel(
+            joblib.delayed(embed_track)(job, recipe, engine.threads) for job in handed_out()
+        )
+    yield from outcomes
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """For the moment in which worker processes start. They inherit it for good: Ctrl-C is for the
+    program, which ends them, and not for them to be surprised by in the middle of an import.
+    """
+    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(program: int) -> None:
