@@ -188,8 +188,8 @@ def _hub_errors(file: HubFile) -> Iterator[None]:
         ) from error
     except network as error:
         raise ModelError(
-            f"{file.name} could not be fetched ({_first_line(error)}); what has arrived is kept, "
-            "and the next try goes on from there"
+            f"{file.name} could not be fetched ({_first_line(error)}); try again where the network "
+            "reaches the hub, and what has arrived by then is not fetched twice"
         ) from error
     except OSError as error:
         if error.errno is not None:

@@ -14,7 +14,7 @@ from clapbatch import __version__, folders
 from clapbatch.config import AUTO, RunConfig
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.fingerprint import canonical_json, fingerprint
-from clapbatch.registry import Registry, make_options, output_options
+from clapbatch.registry import Registry, make_options, option_names, output_options
 from clapbatch.roles import (
     EmbedderSpec,
     EncoderCard,
@@ -30,6 +30,10 @@ from clapbatch.runtime import Runtime, choose_runtime
 EMBEDDING_SCHEMA = 1
 # In this order; the first that can be used is taken.
 AUTO_ENCODERS = ("clap", "musicnn")
+FALLBACK = (
+    "using {name}, because clap's checkpoint is not at hand; "
+    "`clapbatch models download music` fetches it"
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Recipe:
     """Names, options and fingerprints. `options` is canonical JSON: role -> all its options.
 
     audio_identity, text_identity : canonical JSON of everything a side's vectors depend on.
-    threads, timeout and plugins do not affect output.
+    timeout and plugins do not affect output.
     """
 
     loaders: tuple[str, ...]
@@ -56,6 +60,7 @@ class Recipe:
     plugins: tuple[str, ...] = ()
     timeout: float = 120.0
     note: str = ""
+    note_reason: str = ""
 
     @property
     def audio_fingerprint(self) -> str:
@@ -76,7 +81,7 @@ class Recipe:
         UsageError, PluginError, ModelError
             If a name or option is unknown, kinds do not fit, or a model is missing.
         """
-        encoder, note = _choose_encoder(config, registry)
+        encoder, note, reason = _choose_encoder(config, registry)
         embedder = registry.get(EmbedderSpec, encoder)
         options = {"embedder": make_options(embedder, config.options.get("embedder", {}))}
         card: EncoderCard = embedder.card(options["embedder"])
@@ -127,6 +132,7 @@ class Recipe:
             plugins=registry.extra,
             timeout=config.timeout,
             note=note,
+            note_reason=reason,
         )
 
     def options_of(self, spec: Spec) -> Any:
@@ -192,21 +198,28 @@ class Recipe:
         }
 
 
-def _choose_encoder(config: RunConfig, registry: Registry) -> tuple[str, str]:
-    """The encoder's name, and what to tell the person if `auto` had to fall back."""
+def _choose_encoder(config: RunConfig, registry: Registry) -> tuple[str, str, str]:
+    """The encoder's name; a note if `auto` had to fall back; and why it had to, in detail.
+
+    The note is the same on every run, for reports; the reason (a network's error) may not be.
+    """
     if config.encoder != AUTO:
-        return config.encoder, ""
+        return config.encoder, "", ""
+    given = config.options.get("embedder", {})
     reasons: list[str] = []
     known = {spec.name for spec in registry.specs(EmbedderSpec)}
     for name in AUTO_ENCODERS:
         if name not in known:
             continue
         spec = registry.get(EmbedderSpec, name)
-        reason = spec.available(make_options(spec, {}))
+        if not set(given) <= option_names(spec):
+            reasons.append(f"{name} has no option {sorted(set(given) - option_names(spec))[0]!r}")
+            continue
+        reason = spec.available(make_options(spec, given))
         if not reason:
-            return name, "; ".join([*reasons, f"using {name}"]) if reasons else ""
+            return name, FALLBACK.format(name=name) if reasons else "", "; ".join(reasons)
         reasons.append(reason)
-    raise PluginError(f"no encoder can be used: {'; '.join(reasons)}")
+    raise UsageError(f"no encoder can be used: {'; '.join(reasons)}")
 
 
 def _loaders(config: RunConfig, registry: Registry, embedder: EmbedderSpec) -> list[LoaderSpec]:

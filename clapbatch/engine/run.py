@@ -15,7 +15,8 @@ from clapbatch.engine.determinism import one_blas_thread
 from clapbatch.engine.events import Found, Note, OnEvent, SongDone, ignore
 from clapbatch.engine.pipeline import Job, embed_track
 from clapbatch.engine.recipe import Recipe
-from clapbatch.engine.texts import embed_queries
+from clapbatch.engine.texts import embed_queries, in_templates
+from clapbatch.engine.trust import embed_bank
 from clapbatch.registry import Registry
 from clapbatch.store import Store
 
@@ -38,11 +39,12 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
     started = time.perf_counter()
     backends.check(config)
     queries, merged = library.read_queries(config.queries) if config.queries else ((), ())
+    queries = in_templates(queries)
     recipe = Recipe.of(config, registry)
     songs = library.read_tracks(config.songs, recipe.suffixes(registry))
     notes = tuple(filter(None, (*songs.notes, *merged, recipe.note)))
     told = len(store.notes)
-    for note in (*store.notes, *notes):
+    for note in (*store.notes, *notes, *filter(None, [recipe.note_reason])):
         on_event(Note(note))
 
     contents, unreadable = store.identify(songs.tracks, config.workers)
@@ -52,7 +54,8 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
     failed = _embed(missing, recipe, config, store, on_event)
 
     texts = embed_queries(queries, recipe, registry, store, config.workers)
-    collection = Collection(recipe, registry, queries, texts)
+    bank = embed_bank(queries, recipe, registry, store, config.workers)
+    collection = Collection(recipe, registry, queries, texts, bank, config)
     for job in jobs:
         sha256 = job.content.sha256
         song = store.get(sha256, recipe.audio_fingerprint)

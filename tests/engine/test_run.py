@@ -14,7 +14,7 @@ import soundfile
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Analysis
-from clapbatch.engine.events import Event, Found, SongDone
+from clapbatch.engine.events import Event, Found, Note, SongDone
 from clapbatch.engine.run import analyze
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.registry import Registry
@@ -267,3 +267,23 @@ def test_a_song_shorter_than_a_window_is_one_segment(tmp_path: Path, store: Stor
     analysis = run(config(tmp_path), store)
     assert len(analysis.starts[0]) == 1
     assert analysis.durations[0] == pytest.approx(0.3)
+
+
+def test_auto_falls_back_with_one_stable_note_and_says_why_on_the_side(
+    tones: Path, store: Store
+) -> None:
+    events: list[Event] = []
+    analysis = run(config(tones, encoder="auto"), store, events)
+    told = [event.text for event in events if isinstance(event, Note)]
+    assert analysis.provenance["encoder"]["name"] == "musicnn"
+    assert analysis.notes == (told[0],)
+    assert told[0].startswith("using musicnn, because clap's checkpoint is not at hand")
+    assert "CLAPBATCH_OFFLINE" in told[1]
+
+
+def test_auto_takes_the_encoder_that_knows_the_options(tones: Path, store: Store) -> None:
+    wanted = config(tones, encoder="auto", options={"embedder": {"checkpoint": "gone.pt"}})
+    with pytest.raises(
+        UsageError, match=r"no encoder can be used: there is no checkpoint gone\.pt"
+    ):
+        run(wanted, store)
