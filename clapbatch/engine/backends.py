@@ -108,7 +108,7 @@ def _parallel(
         pre_dispatch=engine.width,
         **own,
     )
-    with _ctrl_c_waits():
+    with _deaf_to_ctrl_c():
         outcomes = parallel(
             joblib.delayed(embed_track)(job, recipe, engine.threads) for job in handed_out()
         )
@@ -116,18 +116,19 @@ def _parallel(
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """For the moment in which worker processes start. They inherit it for good: Ctrl-C is for the
-    program, which ends them, and not for them to be surprised by in the middle of an import.
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """For the hundredth of a second in which worker processes start, who inherit it for good.
+
+    Ctrl-C is for the program, which ends them; it must not surprise them amid their imports.
     """
-    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with(program: int) -> None:
