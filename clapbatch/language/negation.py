@@ -36,7 +36,8 @@ _PASSED_OVER = (":", "=", "?", "-", "stop", "soft", "wish")
 
 @dataclass(slots=True)
 class _Scope:
-    """An open cue. `object` : the item it last reached. `linked` : and, or, a comma just joined."""
+    """An open cue. `object` : the item it last reached. `linked` : and, or, a comma just joined.
+    `listing` : a colon followed the cue, so commas go on."""
 
     reading: Reading
     effect: str
@@ -44,6 +45,7 @@ class _Scope:
     object: Item | None = None
     object_at: int = -1
     linked: bool = False
+    listing: bool = False
 
 
 def readings(items: Sequence[Item], words: Sequence[str]) -> list[Reading | None]:
@@ -101,11 +103,13 @@ def _plural(item: Item, words: Sequence[str]) -> bool:
 
 
 def _mark(scope: _Scope | None, items: Sequence[Item], at: int) -> _Scope | None:
+    if scope and items[at].effect == ":" and scope.opened == at - 1:
+        scope.listing = True
     if items[at].effect in (":", "=", '"', "'", "*", "~", "#"):
         return scope
-    if scope and scope.object and items[at].effect == "," and _list_ends_in_or(items, at):
-        scope.linked = True
-        return scope
+    if scope and scope.object and items[at].effect == ",":
+        scope.linked = scope.listing or _list_ends_in_or(items, at)
+        return scope if scope.linked else None
     return None
 
 

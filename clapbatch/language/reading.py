@@ -19,6 +19,8 @@ _TIES = {"heavy", "driven", "based", "led", "laden", "oriented", "tinged", "infu
 # The absence of these can be said by an ending (drumless, vocal-free); soulless is another thing.
 _CAN_LACK = {"instrument", "voice"}
 _LEAVING = {"leave", "leaving", "cut", "take", "keep", "filter", "weed", "mix", "throw", "kick"}
+_CROSSES = {"❌", "✗", "✘", "🚫"}
+_PREFERRING = {"prefer", "preferred"}
 _COMPARING = {"rather", "more", "prefer", "choose", "pick", "sooner", "preferred"}
 
 
@@ -88,6 +90,8 @@ class Reader:
         follows = place + 1 < len(self.tokens) and self.tokens[place + 1].joined
         if token.norm in "-!" and follows and not token.joined:
             return Item("cue", place, place + 1, effect="no")
+        if token.norm in _CROSSES:
+            return Item("cue", place, place + 1, effect="not-before")
         if token.norm == "/":
             return Item("cue", place, place + 1, effect="or")
         return Item("mark", place, place + 1, effect=token.norm)
@@ -114,12 +118,7 @@ class Reader:
         for length in range(min(run, self._known.longest), 0, -1):
             last = place + length
             phrase = tuple(self._spelled[place:last])
-            effect = self._known.cues.get(phrase)
-            if effect == "than":
-                effect = self._than(place)
-            if effect == "out":  # leave the drums OUT
-                before_it = {t.norm for t in self.tokens[:place]}
-                effect = "not-before" if before_it & _LEAVING else None
+            effect = self._effect(phrase, place, before)
             if effect:
                 return Item("cue", place, last, effect=effect)
             if entries := self._known.find(phrase):
@@ -132,10 +131,17 @@ class Reader:
             return Item("filler", place, place + 1)
         return Item("unknown", place, place + 1)
 
-    def _than(self, place: int) -> str:
-        """What "than" or "over" does: rather jazz THAN rock; no other instrument THAN a piano."""
-        before = {token.norm for token in self.tokens[:place]}
-        return "except" if "other" in before else "no" if before & _COMPARING else "soft"
+    def _effect(self, phrase: tuple[str, ...], place: int, before: Sequence[Item]) -> str | None:
+        """What a cue does here; some do it only after certain words, and are fillers elsewhere."""
+        effect = self._known.cues.get(phrase)
+        said = {token.norm for token in self.tokens[:place]}
+        if effect == "than":  # rather jazz THAN rock; no other instrument THAN a piano
+            return "except" if "other" in said else "no" if said & _COMPARING else "soft"
+        if effect == "to":  # prefer jazz TO rock
+            return "no" if said & _PREFERRING and before and before[-1].entry else None
+        if effect == "out":  # leave the drums OUT
+            return "not-before" if said & _LEAVING else None
+        return effect
 
     def _choose(self, entries: tuple[Entry, ...], place: int, before: Sequence[Item]) -> Entry:
         """Of several kinds that share a phrase: a use after for, while, when; else the other."""

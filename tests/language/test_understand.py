@@ -84,7 +84,7 @@ def test_the_effects_of_cues_are_ones_the_program_knows() -> None:
     known = {
         *("no", "not", "without", "except", "prefix", "affirm", "neutral", "stop", "wish"),
         *("soft", "with", "and", "or", "not-before", "neutral-before", "like", "unlike", "by"),
-        *("than", "out"),
+        *("than", "out", "to"),
     }
     assert set(lexicon().cues.values()) == known
 
