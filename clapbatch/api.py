@@ -2,6 +2,7 @@
 
 from clapbatch import downloads, folders
 from clapbatch.domain import (
+    CALIBRATED,
     Analysis,
     Embeddings,
     Failure,
@@ -11,7 +12,9 @@ from clapbatch.domain import (
     Segment,
     Thresholds,
     Track,
+    Trust,
     Waveform,
+    fragile_notes,
 )
 from clapbatch.errors import ClapbatchError, ModelError, PluginError, RecordingError, UsageError
 from clapbatch.fingerprint import file_sha256, fingerprint
@@ -39,6 +42,7 @@ from clapbatch.runtime import Compiled, Runtime
 
 __all__ = [
     "AUDIO",
+    "CALIBRATED",
     "Analysis",
     "ClapbatchError",
     "Compiled",
@@ -69,12 +73,14 @@ __all__ = [
     "TextEncoder",
     "Thresholds",
     "Track",
+    "Trust",
     "UsageError",
     "Waveform",
     "downloads",
     "file_sha256",
     "fingerprint",
     "folders",
+    "fragile_notes",
     "hookimpl",
     "option",
 ]

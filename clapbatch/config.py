@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from clapbatch.domain import CALIBRATED, RAW
 from clapbatch.errors import UsageError
 from clapbatch.library import printable
 from clapbatch.registry import did_you_mean
@@ -26,6 +27,7 @@ class RunConfig:
     options : role -> option -> value. window, hop : seconds, None for the encoder's own.
     jobs : workers, None for all cores. timeout : seconds without a block before a loader is
     given up. store : SQLite file, None for the usual one; `use_store` False forgets it all.
+    labels : raw or calibrated. thresholds : a file that `clapbatch thresholds` wrote.
     """
 
     songs: Path
@@ -48,11 +50,14 @@ class RunConfig:
     timeout: float = 120.0
     store: Path | None = None
     use_store: bool = True
+    labels: str = RAW
+    thresholds: Path | None = None
 
     def __post_init__(self) -> None:
         _one_of("--runtime", self.runtime, (AUTO, "openvino", "torch"))
         _one_of("--device", self.device, (AUTO, "cpu", "cuda", "mps"))
         _one_of("--precision", self.precision, ("float32", "bf16"))
+        _one_of("--labels", self.labels, (RAW, CALIBRATED))
         _one_of("--backend", self.backend, BACKENDS)
         for name, value in (("--window", self.window), ("--hop", self.hop)):
             if value is not None and not 0 < value < 3600:
@@ -106,8 +111,9 @@ def read_config_file(path: Path) -> dict[str, Any]:
     for name in ("plugins", "reporters"):
         if name in settings:
             settings[name] = tuple(settings[name])
-    if "store" in settings:
-        settings["store"] = Path(settings["store"])
+    for name in ("store", "thresholds"):
+        if name in settings:
+            settings[name] = Path(settings[name])
     return {**settings, "options": tables}
 
 

@@ -30,10 +30,14 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A sentence, or several wordings of one: `prompts` are averaged as unit vectors."""
+    """A sentence, or several wordings of one: `prompts` are averaged as unit vectors.
+
+    template : the template set that each prompt is put into before a run, "" for none.
+    """
 
     id: str
     prompts: tuple[str, ...]
+    template: str = ""
 
     def __post_init__(self) -> None:
         if not self.id.strip() or not self.prompts or not all(p.strip() for p in self.prompts):
@@ -105,6 +109,11 @@ class Thresholds:
         return HIGH if score > self.high else MODERATE if score > self.moderate else LOW
 
 
+RAW, CALIBRATED = "raw", "calibrated"
+# Standard deviations: far out among neutral queries and songs, and clearly above the middle.
+CALIBRATED_THRESHOLDS = Thresholds(high=2.0, moderate=1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Song × query scores with their evidence; every array is float32 (songs, queries).
@@ -120,6 +129,60 @@ class Scores:
     best: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far each score can be trusted; arrays are (songs, queries).
+
+    z, percentile : float32, where the score stands among the same song's scores for the query
+    bank: standard deviations above their mean, and the share of them below, 0..100.
+    among_songs : float32, where z stands among the z of all songs for the query; None with too
+    few songs.
+    All three are None where the encoder does not understand the bank.
+    spread : float32, highest minus lowest score over a query's prompts; nan for a single prompt.
+    fragile : bool, whether the raw label changes with the prompt.
+    """
+
+    spread: FloatArray
+    fragile: NDArray[np.bool_]
+    z: FloatArray | None = None
+    percentile: FloatArray | None = None
+    among_songs: FloatArray | None = None
+
+    def of_songs(self, songs: NDArray[np.int64]) -> Trust:
+        """The same for some of the songs."""
+        return Trust(
+            self.spread[songs],
+            self.fragile[songs],
+            None if self.z is None else self.z[songs],
+            None if self.percentile is None else self.percentile[songs],
+            None if self.among_songs is None else self.among_songs[songs],
+        )
+
+    @property
+    def calibrated(self) -> FloatArray | None:
+        """What calibrated labels are taken from: a score must stand out in both ways."""
+        if self.z is None or self.among_songs is None:
+            return self.z
+        return np.minimum(self.z, self.among_songs)
+
+
+def fragile_notes(analysis: Analysis) -> list[str]:
+    """For each query "", or on how many songs its label changes with the wording."""
+    notes = [""] * len(analysis.queries)
+    if analysis.trust is None:
+        return notes
+    songs = len(analysis.tracks)
+    for j, count in enumerate(analysis.trust.fragile.sum(axis=0).tolist()):
+        if count:
+            widest = float(analysis.trust.spread[:, j].max())
+            of = "this song" if songs == 1 else f"{count} of {songs} songs"
+            notes[j] = (
+                f"fragile: another of its wordings changes the label of {of}; "
+                f"the scores lie up to {widest:.2f} apart"
+            )
+    return notes
+
+
 @dataclass(frozen=True)
 class Analysis:
     """Everything a report is written from.
@@ -129,7 +192,10 @@ class Analysis:
     scores : song × query. timelines : per song float32 (segments, queries), cosines.
     starts, ends : per song float64 (segments,). durations : seconds, float64 (songs,).
     song_vectors : float32 (songs, dim') unit rows, compared for song–song results.
-    labels come from `thresholds` (song–query) and `song_thresholds` (song–song).
+    labels come from `thresholds` (song–query) and `song_thresholds` (song–song); with
+    `labels_by` "calibrated" those of song–query from `trust.calibrated` and
+    `calibrated_thresholds`.
+    trust : how far each score can be trusted, None where nobody asked.
     notes : what a person may want to know. warnings : reasons not to trust the scores.
     provenance : what produced this, plain values, the same for the same recipe.
     timing : what differs from run to run (seconds, counts of reuse).
@@ -151,6 +217,9 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
+    trust: Trust | None = None
+    labels_by: str = "raw"
+    calibrated_thresholds: Thresholds = CALIBRATED_THRESHOLDS
 
     @property
     def song_names(self) -> list[str]:
@@ -171,4 +240,6 @@ class Analysis:
         return similarity
 
     def label(self, song: int, query: int) -> str:
+        if self.labels_by == CALIBRATED and self.trust and self.trust.calibrated is not None:
+            return self.calibrated_thresholds.label(float(self.trust.calibrated[song, query]))
         return self.thresholds.label(float(self.scores.value[song, query]))

@@ -30,10 +30,10 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A Library in plain strings: names, sorted, and where each file lies, in the same order."""
+    """A Library in plain strings: names, sorted, and each file's path as the disk has it."""
 
     names: list[str]
-    paths: list[str]
+    paths: list[bytes]
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ def list_songs(songs: Path, suffixes: Collection[str]) -> Listing:
     if songs.is_dir():
         return _list_folder(songs, suffixes)
     library = read_tracks(songs, suffixes)
-    paths = [os.fspath(track.path) for track in library.tracks]
+    paths = [os.fsencode(track.path) for track in library.tracks]
     names = [track.name for track in library.tracks]
     return Listing(names, paths, library.failures, library.notes)
 
@@ -80,7 +80,8 @@ def read_queries(source: Path | str | Sequence[str]) -> tuple[tuple[Query, ...],
     """Queries in order, and notes: from a text or TOML file, "-" (standard input), or sentences.
 
     A text file has one query a line; blank lines and lines that start with # are skipped. A TOML
-    file has `[[query]]` tables with an `id` and `prompts` (several wordings of one query).
+    file has `[[query]]` tables with an `id`, `prompts` (several wordings of one query) and a
+    `template` (genre, instrument, voice or mood: each prompt is put into that set's sentences).
     Repeated queries are merged with a note.
 
     Raises
@@ -108,18 +109,23 @@ def printable(name: str | PurePath) -> str:
 
 def _read_folder(root: Path, suffixes: Collection[str]) -> Library:
     found = _list_folder(root, suffixes)
-    tracks = (Track(name, Path(path)) for name, path in zip(found.names, found.paths, strict=True))
-    return Library(tuple(tracks), found.failures, found.notes)
+    pairs = zip(found.names, found.paths, strict=True)
+    tracks = tuple(Track(name, Path(os.fsdecode(path))) for name, path in pairs)
+    return Library(tracks, found.failures, found.notes)
 
 
 def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
-    songs: list[tuple[str, str]] = []
+    """In bytes, as the disk has the names: decoding each by itself costs more than finding it."""
+    base = os.fsencode(root)
+    endings = {suffix.encode() for suffix in suffixes}
+    songs: list[bytes] = []
     failures: list[Failure] = []
     others: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
-    folders = [(os.fspath(root), "")]
+    folders = [b""]
     while folders:
-        folder, prefix = folders.pop()
+        prefix = folders.pop()
+        folder = os.path.join(base, prefix)
         try:
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:  # reached again through a link
@@ -127,20 +133,22 @@ def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            failures.append(Failure(printable(prefix[:-1] or "."), "find", "", _os_reason(error)))
+            name = printable(os.fsdecode(prefix[:-1] or b"."))
+            failures.append(Failure(name, "find", "", _os_reason(error)))
             continue
         subfolders = []
         for entry in entries:
-            name = entry.name
-            ending = os.path.splitext(name)[1].lower()
-            if name.startswith("."):
+            name_bytes = entry.name
+            dot = name_bytes.rfind(b".")
+            ending = name_bytes[dot:].lower() if dot > 0 else b""
+            if dot == 0 or name_bytes.startswith(b"."):
                 others["hidden"] += 1
             elif entry.is_dir():
-                subfolders.append((entry.path, f"{prefix}{name}/"))
-            elif ending in suffixes:
-                songs.append((printable(prefix + name), entry.path))
+                subfolders.append(prefix + name_bytes + b"/")
+            elif ending in endings:
+                songs.append(prefix + name_bytes)
             else:
-                others[ending.rstrip(".") or "no ending"] += 1
+                others[printable(os.fsdecode(ending.rstrip(b"."))) or "no ending"] += 1
         folders += reversed(subfolders)
     if not songs and not failures:
         raise UsageError(f"{printable(root)} holds no recording that a loader knows by its ending")
@@ -150,9 +158,20 @@ def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
         number = sum(others.values())
         files = "1 other file" if number == 1 else f"{number} other files"
         notes.append(f"left out of the folder: {files} ({kinds})")
-    songs.sort(key=lambda song: (song[0], os.fsencode(song[1])))
-    names, paths = [song[0] for song in songs], [song[1] for song in songs]
-    return Listing(names, paths, tuple(failures), tuple(notes))
+    return Listing(*_named(songs, base), tuple(failures), tuple(notes))
+
+
+def _named(songs: list[bytes], base: bytes) -> tuple[list[str], list[bytes]]:
+    """Names and paths, in the order of the names."""
+    songs.sort()
+    try:
+        # All at once; UTF-8 sorts as the characters do. No file name holds a zero byte.
+        names = b"\0".join(songs).decode("utf-8").split("\0") if songs else []
+    except UnicodeDecodeError:
+        pairs = sorted((song.decode("utf-8", "backslashreplace"), song) for song in songs)
+        names, songs = [name for name, _ in pairs], [song for _, song in pairs]
+    prefix = os.path.join(base, b"")
+    return names, [prefix + song for song in songs]
 
 
 def _read_list(path: Path) -> Library:
@@ -214,12 +233,12 @@ def _toml_queries(text: str, name: str) -> list[Query]:
         raise UsageError(f"{name} is not valid TOML: {error}") from error
     queries = []
     for number, table in enumerate(tables, 1):
-        unknown = set(table) - {"id", "prompts"}
+        unknown = set(table) - {"id", "prompts", "template"}
         prompts = table.get("prompts", [table.get("id")])
         try:
             if unknown:
                 raise ValueError(f"unknown keys {', '.join(sorted(unknown))}")
-            queries.append(Query(table["id"], tuple(prompts)))
+            queries.append(Query(table["id"], tuple(prompts), table.get("template", "")))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(
                 f"{name}: query {number} needs an id and a list of prompts ({error})"
@@ -232,7 +251,8 @@ def _merge_duplicates(queries: list[Query]) -> tuple[tuple[Query, ...], tuple[st
     for query in queries:
         earlier = merged.get(query.id)
         prompts = (earlier.prompts if earlier else ()) + query.prompts
-        merged[query.id] = Query(query.id, tuple(dict.fromkeys(prompts)))
+        template = earlier.template if earlier else query.template
+        merged[query.id] = Query(query.id, tuple(dict.fromkeys(prompts)), template)
     repeated = len(queries) - len(merged)
     notes = (f"{repeated} repeated queries were merged",) if repeated else ()
     return tuple(merged.values()), notes

@@ -131,6 +131,10 @@ def _always_available(options: Any) -> str:
     return ""
 
 
+def _no_doubt(options: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """One plugin's offer.
@@ -174,6 +178,8 @@ class EmbedderSpec(Spec):
     encoder without a text side, which gives song–song results only.
     available : options -> "" if the encoder can be used (its files are on disk or can be fetched),
     else one sentence why not; answers within five seconds, so that `--encoder auto` may ask it.
+    doubt : options -> "" if the weights are known ones, else one sentence that warns of them; cheap
+    enough to ask at every run.
     """
 
     role: ClassVar[str] = "embedder"
@@ -181,6 +187,7 @@ class EmbedderSpec(Spec):
     make: Callable[[Any, Runtime], Encoder]
     make_text: Callable[[Any, Runtime], TextEncoder] | None = None
     available: Callable[[Any], str] = _always_available
+    doubt: Callable[[Any], str] = _no_doubt
     kind: str = AUDIO
 
 

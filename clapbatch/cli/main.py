@@ -26,6 +26,7 @@ COMMANDS = {
     "duplicates": ("clapbatch.cli.duplicates", "duplicates", "Find songs that are one recording."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
     "evaluate": ("clapbatch.cli.evaluate", "evaluate", "Judge an encoder against the truth."),
+    "check": ("clapbatch.cli.check", "check", "Check that an encoder's scores mean something."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),

@@ -42,6 +42,8 @@ _RUN_OPTIONS = (
     click.option("--precision", metavar="NAME", help="float32 (default) or bf16."),
     click.option("--runtime", metavar="NAME", help="auto, openvino or torch."),
     click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps."),
+    click.option("--labels", metavar="KIND", help="raw (default) or calibrated; docs/trust.md."),
+    click.option("--thresholds", type=Path, metavar="FILE", help="From `clapbatch thresholds`."),
     click.option("--jobs", "-j", type=int, metavar="N", help="Workers; all cores by default."),
     click.option("--backend", metavar="NAME", help="threads, loky, sequential, dask or ray."),
     click.option("--scheduler", metavar="ADDRESS", help="Where dask's scheduler listens."),

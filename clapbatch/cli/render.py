@@ -56,6 +56,7 @@ def single_json(analysis: Analysis) -> str:
                 "std": _number(scores.deviation[0, j]),
                 "best_start": _number(analysis.starts[0][best]),
                 "best_end": _number(analysis.ends[0][best]),
+                **_trust(analysis, j),
                 "note": analysis.query_notes[j],
             }
         )
@@ -65,9 +66,26 @@ def single_json(analysis: Analysis) -> str:
             "duration_sec": _number(analysis.durations[0]),
             "num_segments": len(analysis.starts[0]),
             "encoder": analysis.provenance["encoder"]["name"],
+            "warnings": list(analysis.warnings),
             "queries": queries,
         }
     )
+
+
+def _trust(analysis: Analysis, query: int) -> dict[str, Any]:
+    """The only song's trust in one score; None where nothing can be told."""
+    trust = analysis.trust
+    if trust is None or trust.z is None or trust.percentile is None:
+        z = percentile = None
+    else:
+        z, percentile = _number(trust.z[0, query]), _number(trust.percentile[0, query])
+    several = trust is not None and not np.isnan(trust.spread[0, query])
+    return {
+        "z": z,
+        "percentile": percentile,
+        "spread": _number(trust.spread[0, query]) if trust and several else None,
+        "fragile": bool(trust.fragile[0, query]) if trust and several else None,
+    }
 
 
 def summary_json(analysis: Analysis, folder: Path, progress: Progress) -> str:
@@ -82,6 +100,7 @@ def summary_json(analysis: Analysis, folder: Path, progress: Progress) -> str:
             "seconds": analysis.timing["seconds"],
             "encoder": analysis.provenance["encoder"]["name"],
             "folder": printable(folder),
+            "warnings": list(analysis.warnings),
             "best": [
                 {"query": query, "song": song, "score": _number(score)}
                 for query, song, score in best

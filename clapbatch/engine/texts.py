@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,18 +12,46 @@ from clapbatch.engine.pipeline import vectors_problem
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.scoring import mean_direction
 from clapbatch.errors import PluginError, UsageError
-from clapbatch.registry import Registry
+from clapbatch.language.wording import FAMILIES, fill, templates
+from clapbatch.registry import Registry, did_you_mean
 from clapbatch.roles import EmbedderSpec, KnowsItsVocabulary
 from clapbatch.store import Store, TextVector
 
 
 @dataclass(frozen=True)
 class EmbeddedQueries:
-    """vectors : float32 (queries, dim), unit rows. notes : the encoder's doubts, a query each."""
+    """vectors : float32 (queries, dim), unit rows. notes : the encoder's doubts, a query each.
+
+    prompts : each query's prompts, float32 (prompts, dim). encoded : prompts new to the store.
+    """
 
     vectors: FloatArray
     notes: tuple[str, ...]
     encoded: int
+    prompts: tuple[FloatArray, ...] = ()
+
+
+def in_templates(queries: Sequence[Query]) -> tuple[Query, ...]:
+    """Queries with a template set get its sentences as prompts; the others stay as they are.
+
+    Raises
+    ------
+    UsageError
+        If there is no such set.
+    """
+    return tuple(_filled(query) if query.template else query for query in queries)
+
+
+def _filled(query: Query) -> Query:
+    family = next((family for family in FAMILIES if family == query.template), None)
+    if family is None:
+        near = did_you_mean(query.template, FAMILIES)
+        raise UsageError(
+            f"the query {query.id!r} asks for the template {query.template!r}, but the sets are "
+            f"{', '.join(FAMILIES)}{near}"
+        )
+    filled = [fill(sentence, prompt) for prompt in query.prompts for sentence in templates(family)]
+    return replace(query, prompts=tuple(dict.fromkeys(filled)))
 
 
 def embed_queries(
@@ -60,8 +88,9 @@ def embed_queries(
         }
         store.add_texts(recipe.text_fingerprint, fresh)
         known |= fresh
-    rows = [mean_direction(np.stack([known[p].vector for p in q.prompts])) for q in queries]
+    wordings = tuple(np.stack([known[p].vector for p in q.prompts]) for q in queries)
+    rows = [mean_direction(wording) for wording in wordings]
     doubts = tuple(
         "; ".join(dict.fromkeys(filter(None, (known[p].note for p in q.prompts)))) for q in queries
     )
-    return EmbeddedQueries(np.stack(rows), doubts, len(new))
+    return EmbeddedQueries(np.stack(rows), doubts, len(new), wordings)

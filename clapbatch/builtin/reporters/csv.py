@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clapbatch.api import Analysis, FloatArray, ReporterSpec, hookimpl, option
+from clapbatch.api import Analysis, FloatArray, ReporterSpec, Trust, hookimpl, option
 
 # What spreadsheets take for the start of a formula, and the apostrophe that defuses it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
@@ -34,6 +34,11 @@ LONG_COLUMNS = (
     "best_start",
     "best_end",
     "rank",
+    "z",
+    "percentile",
+    "z_among_songs",
+    "spread",
+    "fragile",
     "note",
 )
 
@@ -82,8 +87,23 @@ def long_rows(analysis: Analysis) -> Iterator[dict[str, str]]:
                 "best_start": number(analysis.starts[i][best]),
                 "best_end": number(analysis.ends[i][best]),
                 "rank": str(ranks[i, j]),
+                **_trust(analysis.trust, i, j),
                 "note": text_cell(analysis.query_notes[j]),
             }
+
+
+def _trust(trust: Trust | None, song: int, query: int) -> dict[str, str]:
+    """The cells that tell how far a score can be trusted; empty where nothing can be told."""
+    tables = (trust.z, trust.percentile, trust.among_songs) if trust else (None, None, None)
+    cells = ["" if table is None else number(table[song, query]) for table in tables]
+    several = trust is not None and not np.isnan(trust.spread[song, query])
+    spread = number(trust.spread[song, query]) if trust and several else ""
+    fragile = "yes" if trust and trust.fragile[song, query] else "no"
+    return {
+        **dict(zip(("z", "percentile", "z_among_songs"), cells, strict=True)),
+        "spread": spread,
+        "fragile": fragile if several else "",
+    }
 
 
 def song_ranks(scores: FloatArray) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clapbatch.api import Analysis, ReporterSpec, hookimpl, option
+from clapbatch.api import Analysis, ReporterSpec, fragile_notes, hookimpl, option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STYLES = {"HIGH": "bold green", "MODERATE": "yellow", "LOW": "dim"}
 # Wide enough for any row when nobody looks: a pipe has no edge to wrap at.
 PIPE_WIDTH = 200
+# Beside a label that changes with the wording.
+FRAGILE = "~"
 NUMERIC = ("score", "max", "min", "std", "next", "rho")
 
 
@@ -34,7 +36,11 @@ class TerminalReporter:
         self._rows = options.rows
 
     def write(self, analysis: Analysis, folder: Path) -> list[str]:
+        from rich.text import Text
+
         console = make_console()
+        for warning in analysis.warnings:
+            console.print(Text(f"WARNING: {visible(warning)}", style="bold red"))
         if len(analysis.tracks) == 1:
             self._one_song(analysis, console)
         elif analysis.tracks:
@@ -61,7 +67,7 @@ class TerminalReporter:
             table.add_row(
                 _query(analysis, j),
                 f"{scores.value[0, j]:.3f}",
-                _label(analysis.label(0, j)),
+                _label(analysis, 0, j),
                 f"{scores.maximum[0, j]:.3f}",
                 f"{scores.minimum[0, j]:.3f}",
                 f"{scores.deviation[0, j]:.3f}",
@@ -83,7 +89,7 @@ class TerminalReporter:
                 _query(analysis, j),
                 visible(analysis.song_names[first]),
                 f"{values[first, j]:.3f}",
-                _label(analysis.label(first, j)),
+                _label(analysis, first, j),
                 _moment(analysis, first, best),
                 f"{values[second, j]:.3f}",
             )
@@ -137,10 +143,13 @@ def _query(analysis: Analysis, j: int) -> Text:
     return Text(visible(analysis.query_ids[j]) + mark)
 
 
-def _label(label: str) -> Text:
+def _label(analysis: Analysis, song: int, query: int) -> Text:
+    """The label; with a mark if another of the query's wordings would change it."""
     from rich.text import Text
 
-    return Text(label, style=STYLES[label])
+    label = analysis.label(song, query)
+    fragile = analysis.trust is not None and analysis.trust.fragile[song, query]
+    return Text(f"{label} {FRAGILE}" if fragile else label, style=STYLES[label])
 
 
 def _moment(analysis: Analysis, song: int, segment: int) -> str:
@@ -154,6 +163,9 @@ def _doubts(analysis: Analysis, console: Console) -> None:
     for query, note in zip(analysis.query_ids, analysis.query_notes, strict=True):
         if note:
             console.print(Text(f"(?) {visible(query)}: {note}", style="yellow"))
+    for query, note in zip(analysis.query_ids, fragile_notes(analysis), strict=True):
+        if note:
+            console.print(Text(f"{FRAGILE} {visible(query)}: {note}", style="yellow"))
 
 
 @hookimpl

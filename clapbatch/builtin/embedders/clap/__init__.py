@@ -65,6 +65,19 @@ def available(options: ClapOptions) -> str:
     return checkpoints.unavailable(options.checkpoint)
 
 
+def doubt(options: ClapOptions) -> str:
+    """A file of one's own is none of the known checkpoints unless its sha256 is."""
+    if options.checkpoint in PUBLISHED:
+        return ""
+    sha256 = identity(options)["weights"]
+    if sha256 in {entry.file.sha256 for entry in PUBLISHED.values()}:
+        return ""
+    return (
+        f"the checkpoint {options.checkpoint} is none of the published ones (its sha256 is "
+        f"{sha256[:16]}…): run `clapbatch check` with it before you trust its scores"
+    )
+
+
 def make(options: ClapOptions, runtime: Runtime) -> Encoder:
     from clapbatch.builtin.embedders.clap.audio import ClapAudio
 
@@ -88,6 +101,7 @@ def register_embedders() -> list[EmbedderSpec]:
             card=card,
             identity=identity,
             available=available,
+            doubt=doubt,
             make=make,
             make_text=make_text,
         )

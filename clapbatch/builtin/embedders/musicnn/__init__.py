@@ -59,6 +59,16 @@ def identity(options: NoOptions) -> Mapping[str, str]:
     return {**weights.SHA256, "all-MiniLM-L6-v2": minilm.WEIGHTS_SHA256}
 
 
+def doubt(options: NoOptions) -> str:
+    """The networks' files lie in the package, where a broken installation can change them."""
+    from clapbatch.builtin.embedders.musicnn import weights
+
+    changed = [name for name, sha256 in weights.SHA256.items() if weights.sha256(name) != sha256]
+    if not changed:
+        return ""
+    return f"{', '.join(changed)} of musicnn are not the files that were published; reinstall"
+
+
 def available(options: NoOptions) -> str:
     """Whether the sentence model is installed; nothing is loaded."""
     from clapbatch.builtin.embedders.musicnn.minilm import model_folder
@@ -82,5 +92,6 @@ def register_embedders() -> list[EmbedderSpec]:
             make_text=make_text,
             identity=identity,
             available=available,
+            doubt=doubt,
         )
     ]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from clapbatch.api import Analysis, Scores
+from clapbatch.api import CALIBRATED, Analysis, Scores, fragile_notes
 from clapbatch.builtin.reporters.html.layout import similar_together, song_map
 
 # What one page holds at most; what is left out is said on the page.
@@ -60,12 +60,15 @@ def page_data(analysis: Analysis, folder: Path) -> tuple[dict[str, Any], list[st
             {
                 "name": shown(query.id),
                 "prompts": [shown(p) for p in query.prompts if p != query.id],
-                "note": shown(note),
+                "note": shown("; ".join(filter(None, (note, fragile)))),
             }
-            for query, note in zip(analysis.queries, analysis.query_notes, strict=True)
+            for query, note, fragile in zip(
+                analysis.queries, analysis.query_notes, fragile_notes(whole), strict=True
+            )
         ],
         "thresholds": [analysis.thresholds.high, analysis.thresholds.moderate],
         "songThresholds": [analysis.song_thresholds.high, analysis.song_thresholds.moderate],
+        "labels": _calibrated_labels(analysis),
         # Scores are kept whole: labels and ranks hang on their last bit.
         "value": packed(scores.value.astype("<f4")),
         "maximum": packed(_thousandths(scores.maximum)),
@@ -84,6 +87,16 @@ def page_data(analysis: Analysis, folder: Path) -> tuple[dict[str, Any], list[st
     timelines = _timelines(analysis, limits)
     data["limits"] = limits
     return data, timelines
+
+
+def _calibrated_labels(analysis: Analysis) -> str | None:
+    """Labels that do not follow from scores: uint8 (songs, queries), 0 HIGH, 1 MODERATE, 2 LOW."""
+    calibrated = analysis.trust.calibrated if analysis.trust else None
+    if analysis.labels_by != CALIBRATED or calibrated is None:
+        return None
+    limits = analysis.calibrated_thresholds
+    labels = 2 - (calibrated > limits.moderate).astype("u1") - (calibrated > limits.high)
+    return packed(labels.astype("u1"))
 
 
 def shown(text: str) -> str:
@@ -218,6 +231,7 @@ def _most_prominent(analysis: Analysis, limits: list[str]) -> Analysis:
         starts=_Chosen(analysis.starts, keep),
         ends=_Chosen(analysis.ends, keep),
         durations=analysis.durations[keep],
+        trust=analysis.trust and analysis.trust.of_songs(keep),
         song_vectors=analysis.song_vectors[keep],
     )
 

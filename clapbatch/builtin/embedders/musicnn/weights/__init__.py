@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clapbatch.api import file_sha256
+
 _FOLDER = Path(__file__).parent
 MSD, MTT = _FOLDER / "MSD_musicnn.safetensors", _FOLDER / "MTT_musicnn.safetensors"
 BACKGROUND = _FOLDER / "background.json"
@@ -15,3 +17,8 @@ SHA256 = {
     BACKGROUND.name: "4154eca62d9e840eb5cc65f5950eda296a535177b0ab9ade623ee36eb1e3fe06",
     ANCHORS.name: "457a3c2d51d53ae83ff31aa6ab9b9ef862b6dbd6e3bcedb59eec1efd6d4e6bea",
 }
+
+
+def sha256(name: str) -> str:
+    """What the file's bytes are now."""
+    return file_sha256(_FOLDER / name)

@@ -38,7 +38,10 @@ const LABELS = ["HIGH", "MODERATE", "LOW"];
 function labelFor(score, [high, moderate]) {
   return score > high ? "HIGH" : score > moderate ? "MODERATE" : "LOW";
 }
-const labelOf = (song, query) => labelFor(scoreOf(song, query), data.thresholds);
+const calibratedLabels = data.labels && unpack(data.labels, Uint8Array);
+const labelOf = (song, query) => calibratedLabels
+  ? LABELS[calibratedLabels[song * queryCount + query]]
+  : labelFor(scoreOf(song, query), data.thresholds);
 
 // Start and end in seconds of a song's window.
 function windowOf(song, index) {
