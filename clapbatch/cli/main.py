@@ -30,6 +30,7 @@ COMMANDS = {
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),
+    "doctor": ("clapbatch.cli.doctor", "doctor", "Examine this installation, for bug reports."),
 }
 
 EXAMPLES = """\b
