@@ -25,6 +25,7 @@ COMMANDS = {
     "classify": ("clapbatch.cli.classify", "classify", "Give songs the nearest of several labels."),
     "duplicates": ("clapbatch.cli.duplicates", "duplicates", "Find songs that are one recording."),
     "compare": ("clapbatch.cli.compare", "compare", "Show where two encoders agree."),
+    "wording": ("clapbatch.cli.wording", "wording", "Compare the ways to put a query."),
     "evaluate": ("clapbatch.cli.evaluate", "evaluate", "Judge an encoder against the truth."),
     "check": ("clapbatch.cli.check", "check", "Check that an encoder's scores mean something."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
