@@ -16,7 +16,14 @@ from clapbatch.domain import (
     Waveform,
     fragile_notes,
 )
-from clapbatch.errors import ClapbatchError, ModelError, PluginError, RecordingError, UsageError
+from clapbatch.errors import (
+    ClapbatchError,
+    ModelError,
+    PluginError,
+    RecordingError,
+    UnknownFormatError,
+    UsageError,
+)
 from clapbatch.fingerprint import file_sha256, fingerprint
 from clapbatch.hookspecs import hookimpl
 from clapbatch.roles import (
@@ -74,6 +81,7 @@ __all__ = [
     "Thresholds",
     "Track",
     "Trust",
+    "UnknownFormatError",
     "UsageError",
     "Waveform",
     "downloads",

@@ -24,6 +24,10 @@ class RecordingError(ClapbatchError):
     """
 
 
+class UnknownFormatError(RecordingError):
+    """A loader does not know the format; another one may."""
+
+
 class ModelError(ClapbatchError):
     """A model's files are missing, damaged, unsafe or of the wrong kind."""
 

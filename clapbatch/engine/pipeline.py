@@ -18,7 +18,7 @@ import numpy as np
 from clapbatch.domain import Embeddings, Failure, FloatArray, Segment, Track
 from clapbatch.engine.determinism import prepare_worker
 from clapbatch.engine.recipe import Recipe
-from clapbatch.errors import PluginError, RecordingError
+from clapbatch.errors import PluginError, RecordingError, UnknownFormatError
 from clapbatch.registry import Registry
 from clapbatch.roles import EmbedderSpec, Encoder, Loader, LoaderSpec, Segmenter, SegmenterSpec
 from clapbatch.store import Content
@@ -49,6 +49,7 @@ class _StageError(Exception):
         self.plugin = plugin
         self.reason = reason
         self.another_loader = another_loader
+        self.unknown_format = False
 
 
 def embed_track(job: Job, recipe: Recipe, threads: int) -> Outcome:
@@ -63,7 +64,7 @@ def embed_track(job: Job, recipe: Recipe, threads: int) -> Outcome:
     """
     chain = chain_of(recipe, threads)
     failures: list[_StageError] = []
-    for name, loader in chain.loaders_for(job.track):
+    for name, loader in chain.loaders:
         try:
             embeddings = chain.embed(job.track, name, loader)
             _check_unchanged(job)
@@ -97,10 +98,11 @@ class Chain:
     def __init__(self, recipe: Recipe, registry: Registry, threads: int) -> None:
         prepare_worker()
         self._recipe = recipe
-        self._loaders: list[tuple[LoaderSpec, Loader]] = []
+        # Tried in this order whatever the file is called: equal bytes have equal vectors.
+        self.loaders: list[tuple[str, Loader]] = []
         for name in recipe.loaders:
             loader = registry.get(LoaderSpec, name)
-            self._loaders.append((loader, loader.make(recipe.options_of(loader))))
+            self.loaders.append((name, loader.make(recipe.options_of(loader))))
         segmenter = registry.get(SegmenterSpec, recipe.segmenter)
         embedder = registry.get(EmbedderSpec, recipe.embedder)
         self._segmenter: Segmenter = segmenter.make(recipe.options_of(segmenter))
@@ -110,12 +112,6 @@ class Chain:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
         # However many recordings are under way, only so many batches wait in memory.
         self._places = threading.BoundedSemaphore(2 * threads)
-
-    def loaders_for(self, track: Track) -> list[tuple[str, Loader]]:
-        """All loaders, those first that know the file's ending."""
-        ending = track.path.suffix.lower()
-        knowing = sorted(self._loaders, key=lambda pair: ending not in pair[0].suffixes)
-        return [(spec.name, loader) for spec, loader in knowing]
 
     def embed(self, track: Track, name: str, loader: Loader) -> Embeddings:
         spans: list[tuple[float, float]] = []
@@ -245,7 +241,9 @@ def _blamed(items: Callable[[], Iterator[Any]], stage: str, plugin: str) -> Iter
     except Exception as error:
         # What one loader cannot read, another may.
         another = stage == "load" or isinstance(error, RecordingError)
-        raise _StageError(stage, plugin, _reason(error), another) from error
+        blamed = _StageError(stage, plugin, _reason(error), another)
+        blamed.unknown_format = isinstance(error, UnknownFormatError)
+        raise blamed from error
 
 
 def _reason(error: Exception) -> str:
@@ -271,12 +269,12 @@ def _check_unchanged(job: Job) -> None:
 
 
 def _one_failure(track: Track, failures: list[_StageError]) -> Failure:
-    """One row for a recording that every loader gave up: the reasons that differ, in order."""
-    last = failures[-1]
-    if not last.another_loader:
-        return Failure(track.name, last.stage, last.plugin, last.reason)
-    reasons = {failure.reason: failure.plugin for failure in reversed(failures)}
-    if len(reasons) == 1:
-        return Failure(track.name, last.stage, failures[0].plugin, last.reason)
-    told = "; ".join(f"{plugin}: {reason}" for reason, plugin in reversed(reasons.items()))
-    return Failure(track.name, failures[0].stage, failures[0].plugin, told)
+    """One row for a recording that every loader gave up.
+
+    The reason is the first one by a loader that knows the format: what the others say of it
+    ("not a format that I read") would only hide what is wrong.
+    """
+    told = next((failure for failure in failures if not failure.unknown_format), failures[0])
+    if not failures[-1].another_loader:
+        told = failures[-1]
+    return Failure(track.name, told.stage, told.plugin, told.reason)

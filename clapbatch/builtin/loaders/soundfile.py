@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
+from clapbatch.api import (
+    FloatArray,
+    LoaderSpec,
+    Needs,
+    RecordingError,
+    Track,
+    UnknownFormatError,
+    hookimpl,
+)
 from clapbatch.builtin.loaders.diagnosis import (
     is_mpeg,
     reason_of,
@@ -58,9 +66,9 @@ def _decoded(path: Path, size: int) -> Iterator[tuple[int, FloatArray]]:
     with path.open("rb", buffering=0) as raw:
         head = skip_tags(raw)
         if is_mpeg(head):
-            raise RecordingError("an MPEG stream such as MP3, which is left to the loader pyav")
+            raise UnknownFormatError("an MPEG stream such as MP3, which is left to the loader pyav")
         if (raw.tell() or head[:3] == b"ID3") and head[:4] not in TAGGED:
-            raise RecordingError(why_not_opened(path, "not a format that libsndfile reads"))
+            raise UnknownFormatError(why_not_opened(path, "not a format that libsndfile reads"))
         raw.seek(0)
         with _open(path, raw.fileno()) as file:
             frames = max(1, BLOCK // file.channels)
@@ -102,10 +110,10 @@ def _open(path: Path, descriptor: int) -> soundfile.SoundFile:
     try:
         file = Stream(descriptor, closefd=False)
     except Exception as error:  # whatever a decoder can throw
-        raise RecordingError(why_not_opened(path, reason_of(error))) from error
+        raise UnknownFormatError(why_not_opened(path, reason_of(error))) from error
     if file.format in ("MP3", "MPEG"):
         file.close()
-        raise RecordingError("holds MP3, which is left to the loader pyav")
+        raise UnknownFormatError("holds MP3, which is left to the loader pyav")
     return file
 
 
