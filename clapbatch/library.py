@@ -141,7 +141,7 @@ def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
             name_bytes = entry.name
             dot = name_bytes.rfind(b".")
             ending = name_bytes[dot:].lower() if dot > 0 else b""
-            if dot == 0 or name_bytes.startswith(b"."):
+            if name_bytes.startswith(b"."):
                 others["hidden"] += 1
             elif entry.is_dir():
                 subfolders.append(prefix + name_bytes + b"/")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,9 +133,15 @@ class Store:
     # --- recordings -------------------------------------------------------------------------
 
     def identify(
-        self, tracks: Sequence[Track], workers: int = 1
+        self,
+        tracks: Sequence[Track],
+        workers: int = 1,
+        on_look: Callable[[int], None] = lambda looked: None,
     ) -> tuple[dict[Track, Content], list[Failure]]:
-        """Each track's Content; a file that did not change since it was last seen is not read."""
+        """Each track's Content; a file that did not change since it was last seen is not read.
+
+        on_look : is told, after each file, how many were looked at.
+        """
         remembered = {
             path: Content(sha256, size, mtime_ns)
             for path, (size, mtime_ns, sha256) in self.remembered().items()
@@ -146,7 +152,8 @@ class Store:
         pool = ThreadPoolExecutor(workers)
         try:
             looks = pool.map(lambda track: _look(track, remembered.get(_key(track))), tracks)
-            for track, look in zip(tracks, looks, strict=True):
+            for number, (track, look) in enumerate(zip(tracks, looks, strict=True), 1):
+                on_look(number)
                 if isinstance(look, str):
                     failures.append(Failure(track.name, "read", "", look))
                     continue
@@ -173,6 +180,22 @@ class Store:
             for path, size, mtime_ns, sha256, checksum in rows
             if _is_sound((path, size, mtime_ns, sha256, checksum))
         }
+
+    def paths(self) -> dict[bytes, str]:
+        """Every file seen before: absolute path -> sha256, quickly and therefore unchecked.
+
+        Whoever shows such a file to somebody asks `is_unchanged` first.
+        """
+        query = "SELECT path, sha256 FROM files"
+        return dict(self._database.read(lambda db: db.execute(query).fetchall()))
+
+    def is_unchanged(self, path: bytes, sha256: str) -> bool:
+        """Whether the file at an absolute path is, by size and time, the one of that hash."""
+        query = "SELECT * FROM files WHERE path = ?"
+        row = self._database.read(lambda db: db.execute(query, (path,)).fetchone())
+        if row is None or not _is_sound(row) or row[3] != sha256:
+            return False
+        return _unchanged(path, row[1], row[2])
 
     def _remember(self, contents: dict[bytes, Content]) -> None:
         rows = []

@@ -44,7 +44,8 @@ def test_a_listing_holds_what_read_tracks_finds_in_the_same_order(tmp_path: Path
     for songs in (tmp_path, tmp_path / "list.m3u8", tmp_path / "b.wav"):
         library, listing = read_tracks(songs, SUFFIXES), list_songs(songs, SUFFIXES)
         assert listing.names == [track.name for track in library.tracks]
-        assert [Path(path) for path in listing.paths] == [track.path for track in library.tracks]
+        found = [Path(os.fsdecode(path)) for path in listing.paths]
+        assert found == [track.path for track in library.tracks]
         assert (listing.failures, listing.notes) == (library.failures, library.notes)
 
 
@@ -96,8 +97,8 @@ def test_a_folder_that_cannot_be_opened_is_a_failure_that_names_it(
     touch(tmp_path / "a.wav", tmp_path / "closed" / "b.wav")
     real = os.scandir
 
-    def scandir(path: Path) -> object:
-        if Path(path).name == "closed":
+    def scandir(path: bytes) -> object:
+        if Path(os.fsdecode(path)).name == "closed":
             raise PermissionError(13, "Permission denied")
         return real(path)
 

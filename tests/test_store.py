@@ -90,6 +90,30 @@ def test_what_was_seen_is_told_without_looking_at_the_files(store: Store, tmp_pa
     }
 
 
+def test_a_seen_file_is_unchanged_until_it_is_touched_swapped_or_gone(
+    store: Store, tmp_path: Path
+) -> None:
+    track = song(tmp_path)
+    contents, _ = store.identify([track])
+    key, sha256 = os.fsencode(track.path), contents[track].sha256
+    assert store.paths() == {key: sha256}
+    assert store.is_unchanged(key, sha256)
+    assert not store.is_unchanged(key, "0" * 64)
+    assert not store.is_unchanged(key + b"x", sha256)
+    song(tmp_path, data=b"other")
+    assert not store.is_unchanged(key, sha256)
+    track.path.unlink()
+    assert not store.is_unchanged(key, sha256)
+
+
+def test_a_damaged_memory_of_a_file_is_not_believed(store: Store, tmp_path: Path) -> None:
+    track = song(tmp_path)
+    contents, _ = store.identify([track])
+    key, sha256 = os.fsencode(track.path), contents[track].sha256
+    store._database.write(lambda db: db.execute("UPDATE files SET checksum = checksum + 1"))
+    assert not store.is_unchanged(key, sha256)
+
+
 def test_a_changed_file_is_read_again(store: Store, tmp_path: Path) -> None:
     first, _ = store.identify([song(tmp_path)])
     second, _ = store.identify([song(tmp_path, data=b"grown", age=30)])

@@ -7,6 +7,7 @@ after the mean is taken away. docs/searching.md tells what was measured.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class _Finder:
         self._axes = shelf.card.song_axes
         self._song = lru_cache(maxsize=HELD)(shelf.song)
         by_content: dict[str, list[int]] = defaultdict(list)
-        for i, (_, _, sha256) in enumerate(shelf.seen):
+        for i, sha256 in enumerate(shelf.contents):
             by_content[sha256].append(i)
         self._contents = list(by_content.values())
         self._parent = list(range(len(self._contents)))
@@ -89,7 +90,7 @@ class _Finder:
         return sorted(songs for songs in found if len(songs) > 1)
 
     def group(self, songs: Sequence[int]) -> tuple[Copy, ...]:
-        seen, names = self._shelf.seen, self._shelf.names
+        names, paths = self._shelf.names, self._shelf.paths
         first = self._song(songs[0])
         contents: set[str] = set()
         copies: list[Copy] = []
@@ -97,15 +98,15 @@ class _Finder:
             song = self._song(i)
             assert song is not None
             assert first is not None
-            size, _, sha256 = seen[i]
+            sha256 = self._shelf.contents[i]
             relation = "same bytes" if sha256 in contents else "same recording"
             contents.add(sha256)
             copies.append(
                 Copy(
                     name=names[i],
-                    path=self._shelf.paths[i],
+                    path=os.fsdecode(paths[i]),
                     duration=song.duration,
-                    size=size,
+                    size=os.stat(paths[i]).st_size,
                     relation=relation if copies else "first",
                     cosine=self._cosine(first, song),
                     timeline=timeline_likeness(first, song, self._axes),

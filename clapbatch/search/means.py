@@ -34,7 +34,7 @@ from clapbatch.library import printable
 from clapbatch.store import Store
 
 VERSION = 1
-CONTENTS = "contents.json"
+INDEX = "index.bin"
 # Rows per product and per write: fixed, because the last bit of a product depends on it.
 BLOCK = 4096
 # Fewer songs are read so quickly that nobody needs to be told.
@@ -47,13 +47,14 @@ class Means:
 
     vectors : float32 (rows, dim), means of unit vectors, of length 0 to 1.
     row : sha256 -> row. durations : seconds, float64 (rows,).
-    file : where the vectors lie, None if only in memory.
+    file : where the vectors lie, None if only in memory. total : their checksum.
     """
 
     vectors: FloatArray
     row: dict[str, int]
     durations: TimeArray
     file: Path | None = None
+    total: int = 0
 
     def products(self, vectors: FloatArray) -> FloatArray:
         """Scores of all rows: float32 (m, dim) unit rows -> float32 (rows, m)."""
@@ -99,10 +100,10 @@ def open_means(store: Store, recipe: str, dim: int, on_event: OnEvent = ignore) 
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             means = _read(folder, dim)  # another program may have been quicker
-            if means is None and (folder / CONTENTS).exists():
+            if means is None and (folder / INDEX).exists():
                 on_event(Note("the search index was damaged; it is made anew from the store"))
             if means is None or len(means.row) > 2 * len(known) + BLOCK:
-                means = _empty(folder, dim)
+                means = _begin(folder, dim)
             missing = sorted(known - means.row.keys())
             if len(missing) >= MANY:
                 on_event(Note(f"reading {len(missing):,} stored songs into the search index, once"))
@@ -150,8 +151,12 @@ def _is_complete(means: Means, known: set[str]) -> bool:
 
 
 # --- the files ------------------------------------------------------------------------------------
-# contents.json is replaced as a whole; the file of vectors only grows, and what it names is never
-# touched again. So a reader needs no lock, and a writer that is killed leaves nothing half done.
+# index.bin: a line of JSON (version, dim, name and checksum of the file of vectors, checksum of
+# the rest), then a record a row. It is replaced as a whole; the file of vectors only grows, and
+# what the index counts is never touched again. So a reader needs no lock, and a writer that is
+# killed leaves nothing half done.
+
+_RECORD = np.dtype([("sha256", "V32"), ("duration", "<f8")])
 
 
 def _stride(dim: int) -> int:
@@ -162,26 +167,25 @@ def _stride(dim: int) -> int:
 def _read(folder: Path, dim: int) -> Means | None:
     """What the folder holds; None if that is nothing, or not whole and undamaged."""
     try:
-        checksum, text = (folder / CONTENTS).read_bytes().split(b"\n", 1)
-        if int(checksum) != zlib.crc32(text):
+        line, data = (folder / INDEX).read_bytes().split(b"\n", 1)
+        about = json.loads(line)
+        if [about["version"], about["dim"], about["crc32"]] != [VERSION, dim, zlib.crc32(data)]:
             return None
-        contents = json.loads(text)
-        rows, file = contents["sha256"], folder / contents["file"]
-        if (contents["version"], contents["dim"]) != (VERSION, dim):
-            return None
+        records = np.frombuffer(data, _RECORD)
+        file, shape = folder / about["file"], (len(records), _stride(dim))
         vectors: NDArray[Any] = np.empty((0, _stride(dim)), "<f4")
-        if rows:
-            vectors = np.memmap(file, "<f4", mode="r", shape=(len(rows), _stride(dim)))
-    except (OSError, ValueError, KeyError):
+        if len(records):
+            vectors = np.memmap(file, "<f4", mode="r", shape=shape)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if _sum(vectors) != contents["sum"]:
+    if _sum(vectors) != about["sum"]:
         return None
-    durations = np.array(contents["durations"], np.float64)
-    row = {sha256: i for i, sha256 in enumerate(rows)}
-    return Means(vectors[:, :dim], row, durations, file)
+    hexes = records["sha256"].tobytes().hex()
+    row = {hexes[64 * i : 64 * i + 64]: i for i in range(len(records))}
+    return Means(vectors[:, :dim], row, records["duration"].copy(), file, about["sum"])
 
 
-def _empty(folder: Path, dim: int) -> Means:
+def _begin(folder: Path, dim: int) -> Means:
     """Begin anew, in a file of another name: somebody may still be reading the old one."""
     for old in folder.glob("*"):
         if old.name != "lock":
@@ -193,40 +197,34 @@ def _empty(folder: Path, dim: int) -> Means:
 
 def _append(folder: Path, means: Means, rows: Iterator[Row]) -> None:
     assert means.file is not None
-    dim = means.vectors.shape[1]
-    names, durations = list(means.row), means.durations.tolist()
-    total = _sum(_padded(means.vectors)) if len(names) else 0
+    stride = _stride(means.vectors.shape[1])
+    names, durations, total = list(means.row), means.durations.tolist(), means.total
     with open(means.file, "r+b") as file:
-        # What a writer that was killed left behind its last row is written over.
-        file.truncate(len(names) * _stride(dim) * 4)
+        # What a writer that was killed left behind its last row goes.
+        file.truncate(len(names) * stride * 4)
         file.seek(0, os.SEEK_END)
         while chunk := list(islice(rows, BLOCK)):
-            block = _padded(np.stack([mean for *_, mean in chunk]))
+            block = np.zeros((len(chunk), stride), "<f4")
+            block[:, : means.vectors.shape[1]] = [mean for *_, mean in chunk]
             file.write(block.tobytes())
             total = (total + _sum(block)) % 2**64
             names += [sha256 for sha256, *_ in chunk]
             durations += [duration for _, duration, _ in chunk]
         file.flush()
         os.fsync(file.fileno())
-    contents = {
+    records = np.empty(len(names), _RECORD)
+    records["sha256"] = np.frombuffer(bytes.fromhex("".join(names)), "V32")
+    records["duration"] = durations
+    about = {
         "version": VERSION,
-        "dim": dim,
+        "dim": means.vectors.shape[1],
         "file": means.file.name,
         "sum": total,
-        "sha256": names,
-        "durations": durations,
+        "crc32": zlib.crc32(records.tobytes()),
     }
-    text = json.dumps(contents).encode()
-    draft = folder / f"{CONTENTS}.draft"
-    draft.write_bytes(b"%d\n%s" % (zlib.crc32(text), text))
-    os.replace(draft, folder / CONTENTS)
-
-
-def _padded(vectors: FloatArray) -> NDArray[Any]:
-    rows, dim = vectors.shape
-    padded = np.zeros((rows, _stride(dim)), "<f4")
-    padded[:, :dim] = vectors
-    return padded
+    draft = folder / f"{INDEX}.draft"
+    draft.write_bytes(json.dumps(about).encode() + b"\n" + records.tobytes())
+    os.replace(draft, folder / INDEX)
 
 
 def _sum(vectors: NDArray[Any]) -> int:

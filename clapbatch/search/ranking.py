@@ -7,6 +7,7 @@ would give; that pass is made where a scorer asks for more than the mean.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -245,7 +246,7 @@ def _best(
         score, best, reasons = question.judge(song)
         hit = Hit(
             name=shelf.names[i],
-            path=shelf.paths[i],
+            path=os.fsdecode(shelf.paths[i]),
             score=score,
             label=question.thresholds.label(score),
             start=float(song.starts[best]),

@@ -80,10 +80,9 @@ def seconds(clock: str) -> float:
 def _in_library(shelf: Shelf, song: str) -> int | None:
     if song in shelf.names:
         return shelf.names.index(song)
-    path = os.path.abspath(song)
+    path = os.fsencode(os.path.abspath(song))
     if os.path.exists(path):
-        here = os.path.join(os.getcwd(), "")
-        paths = [os.path.normpath(os.path.join(here, known)) for known in shelf.paths]
+        paths = [os.path.normpath(known) for known in shelf.paths]
         if path in paths:
             return paths.index(path)
     return None

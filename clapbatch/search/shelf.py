@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,14 @@ from clapbatch.search.means import Means, open_means
 from clapbatch.search.update import embed_new
 from clapbatch.store import Store
 
-# Size, mtime_ns and sha256 of a file when it was last looked at.
-Seen = tuple[int, int, str]
-
 
 @dataclass
 class Shelf:
     """The songs of a library that are in the store, in the library's order.
 
-    names, paths : as `library.list_songs` gives them. rows : int64, each song's row in `means`.
-    seen : what each song's file was when it was last looked at.
+    names : as `library.list_songs` gives them. paths : absolute, as the disk has them.
+    contents : sha256 of what each file was when it was last looked at. rows : int64, each song's
+    row in `means`. looked : every file was looked at just now.
     unknown : names of the songs that the store does not know: new ones, and those that failed.
     changed : names of known songs whose file turned out to be another one by now, or gone.
     failures : songs that could not be found, or not be embedded when that was tried just now.
@@ -43,9 +42,10 @@ class Shelf:
     store: Store
     means: Means
     names: list[str]
-    paths: list[str]
+    paths: list[bytes]
+    contents: list[str]
     rows: NDArray[np.int64]
-    seen: list[Seen]
+    looked: bool
     unknown: list[str]
     failures: tuple[Failure, ...] = ()
     changed: list[str] = field(default_factory=list)
@@ -64,13 +64,9 @@ class Shelf:
 
     def song(self, i: int) -> Embeddings | None:
         """A song's segments; None, and it stands in `changed`, if its file is not what it was."""
-        size, mtime_ns, sha256 = self.seen[i]
-        try:
-            status = os.stat(self.paths[i])
-            same = (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
-        except OSError:
-            same = False
-        found = self.store.get(sha256, self.recipe.audio_fingerprint) if same else None
+        sha256, found = self.contents[i], None
+        if self.looked or self.store.is_unchanged(self.paths[i], sha256):
+            found = self.store.get(sha256, self.recipe.audio_fingerprint)
         if found is None:
             self.changed.append(self.names[i])
         return found
@@ -98,33 +94,34 @@ def open_shelf(
     for note in (*store.notes, *filter(None, [recipe.note])):
         on_event(Note(note))
     failures = listing.failures
+    paths = _absolute(listing.paths)
     if update:
-        pairs = zip(listing.names, listing.paths, strict=True)
-        tracks = [Track(name, Path(path)) for name, path in pairs]
-        contents, failed = embed_new(tracks, recipe, config, store, on_event)
+        pairs = zip(listing.names, paths, strict=True)
+        tracks = [Track(name, Path(os.fsdecode(path))) for name, path in pairs]
+        found, failed = embed_new(tracks, recipe, config, store, on_event)
         failures += failed
+        # Asked of the files, not of the store: it does not remember what was written just now.
+        seen = {os.fsencode(track.path): content.sha256 for track, content in found.items()}
+    else:
+        seen = store.paths()
     spec = registry.get(EmbedderSpec, recipe.embedder)
     dim = spec.card(recipe.options_of(spec)).dim
     means = open_means(store, recipe.audio_fingerprint, dim, on_event)
-    if update:
-        # The store forgets at once what was written just now; it may change again unnoticed.
-        looks = {track.path: (c.size, c.mtime_ns, c.sha256) for track, c in contents.items()}
-        seen = [looks.get(Path(path)) for path in listing.paths]
-    else:
-        remembered = store.remembered()
-        seen = [remembered.get(key) for key in _keys(listing.paths)]
-    rows = [means.row.get(look[2], -1) if look else -1 for look in seen]
+    contents = [seen.get(path, "") for path in paths]
+    rows = np.array([means.row.get(sha256, -1) for sha256 in contents], np.int64)
+    known = rows >= 0
     shelf = Shelf(
         config=config,
         registry=registry,
         recipe=recipe,
         store=store,
         means=means,
-        names=[name for name, row in zip(listing.names, rows, strict=True) if row >= 0],
-        paths=[path for path, row in zip(listing.paths, rows, strict=True) if row >= 0],
-        rows=np.array([row for row in rows if row >= 0], np.int64),
-        seen=[look for look, row in zip(seen, rows, strict=True) if look and row >= 0],
-        unknown=[name for name, row in zip(listing.names, rows, strict=True) if row < 0],
+        names=list(compress(listing.names, known)),
+        paths=list(compress(paths, known)),
+        contents=list(compress(contents, known)),
+        rows=rows[known],
+        looked=update,
+        unknown=list(compress(listing.names, ~known)),
         failures=failures,
     )
     if not shelf.names:
@@ -136,12 +133,12 @@ def open_shelf(
     return shelf
 
 
-def _keys(paths: list[str]) -> list[bytes]:
-    """The paths under which the store remembers files: absolute, not resolved."""
-    here = os.path.join(os.getcwd(), "")
-    if paths and os.path.isabs(paths[0]):
-        here = ""
-    return [os.fsencode(here + path) for path in paths]
+def _absolute(paths: list[bytes]) -> list[bytes]:
+    """Absolute but not resolved: the paths under which the store remembers files."""
+    if not paths or os.path.isabs(paths[0]):  # all of a listing, or none
+        return paths
+    here = os.path.join(os.fsencode(os.getcwd()), b"")
+    return [here + path for path in paths]
 
 
 def _nothing_known(shelf: Shelf, update: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,9 @@ def judge(classes: Classes, truth: Mapping[str, str]) -> Judged:
     return Judged(result, names, len(classes.songs) - len(known))
 
 
-def folder_labels(names: Sequence[str], paths: Sequence[str]) -> dict[str, str]:
-    """Each song's folder as its label."""
+def folder_labels(names: Sequence[str], paths: Sequence[bytes]) -> dict[str, str]:
+    """Each song's folder as its label. paths : absolute."""
     return {
-        name: Path(path).absolute().parent.name for name, path in zip(names, paths, strict=True)
+        name: os.path.basename(os.path.dirname(os.fsdecode(path)))
+        for name, path in zip(names, paths, strict=True)
     }

@@ -6,6 +6,7 @@ vectors are averaged; a song's scores, times the encoder's own logit scale, go t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,9 @@ def classify(
             timeline = cosines(song, texts.vectors)
             scores = np.asarray(scorer.score(timeline), np.float64)
             rows = _answers(timeline, names, scale) if segments else ()
-            songs.append(_classified(name, shelf.paths[i], song, names, scores, scale, rows))
+            songs.append(
+                _classified(name, os.fsdecode(shelf.paths[i]), song, names, scores, scale, rows)
+            )
     if shelf.changed:
         on_event(Note(f"{len(shelf.changed)} changed songs were left out; --update embeds them"))
     return Classes(names, texts.notes, tuple(songs), scale, shelf.recipe.embedder)
