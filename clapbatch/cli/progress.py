@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from clapbatch.engine.events import Event, Found, Note, SongDone
+from clapbatch.engine.events import Event, Found, Looked, Note, SongDone
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+# Before this there is nothing worth telling; and how often the clock on the bar moves.
+FIRST_SECONDS, TICK_SECONDS = 1.0, 1.0
 
 
 class Progress:
@@ -18,6 +23,7 @@ class Progress:
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._bar: Any = None
+        self._over = threading.Event()
         self._started = time.perf_counter()
         self.audio_seconds = 0.0
         self.segments = 0
@@ -33,11 +39,12 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._close_bar()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Found):
+        if isinstance(event, Looked):
+            self._looked(event)
+        elif isinstance(event, Found):
             self._found(event)
         elif isinstance(event, SongDone):
             self._song_done(event)
@@ -49,7 +56,14 @@ class Progress:
         """Seconds of audio embedded a second, since the library was read."""
         return self.audio_seconds / max(time.perf_counter() - self._started, 1e-9)
 
+    def _looked(self, event: Looked) -> None:
+        if self._bar is None:
+            self._open_bar(event.of, "file", "reading", delay=FIRST_SECONDS)
+        if self._bar is not None:
+            self._bar.update()
+
     def _found(self, event: Found) -> None:
+        self._close_bar()
         self.found = event
         self._started = time.perf_counter()
         if self._quiet:
@@ -60,23 +74,54 @@ class Progress:
         if not event.missing:
             told += ": nothing to embed"
         self._print(told)
-        if event.missing and sys.stderr.isatty():
-            from tqdm import tqdm
+        if event.missing:
+            self._open_bar(event.missing, "song", "embedding")
+            self._count()
 
-            self._bar = tqdm(
-                total=event.missing, unit="song", file=sys.stderr, dynamic_ncols=True, leave=False
-            )
+    def _open_bar(self, total: int, unit: str, doing: str, delay: float = 0) -> None:
+        if self._quiet or not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            desc=doing,
+            total=total,
+            unit=unit,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            delay=delay,
+        )
+        self._over = threading.Event()
+        threading.Thread(target=self._tick, args=(self._bar, self._over), daemon=True).start()
+
+    @staticmethod
+    def _tick(bar: Any, over: threading.Event) -> None:
+        """One long song gives the bar nothing to tell for hours; the clock shows that it lives."""
+        time.sleep(bar.delay)
+        while not over.wait(TICK_SECONDS):
+            bar.refresh()
+
+    def _close_bar(self) -> None:
+        self._over.set()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def _song_done(self, event: SongDone) -> None:
         self.audio_seconds += event.audio_seconds
         self.segments += event.segments
         self.failures += bool(event.reason)
         if self._bar is not None:
+            self._count()
+            self._bar.update()
+
+    def _count(self) -> None:
+        if self._bar is not None:
             failed = f", {self.failures} failed" if self.failures else ""
             self._bar.set_postfix_str(
                 f"{self.segments} segments, {self.speed:.0f} × real time{failed}", refresh=False
             )
-            self._bar.update()
 
     def _note(self, event: Note) -> None:
         if not self._quiet:

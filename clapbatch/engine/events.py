@@ -7,6 +7,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """So many of the library's files were looked at; those not seen before are read whole."""
+
+    files: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The library was read: songs in all, stored before, and to be embedded now."""
 
@@ -33,7 +41,7 @@ class Note:
     text: str
 
 
-Event = Found | SongDone | Note
+Event = Looked | Found | SongDone | Note
 OnEvent = Callable[[Event], None]
 
 

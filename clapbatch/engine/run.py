@@ -12,7 +12,7 @@ from clapbatch.domain import Analysis, Failure
 from clapbatch.engine import backends
 from clapbatch.engine.collect import Collection
 from clapbatch.engine.determinism import one_blas_thread
-from clapbatch.engine.events import Found, Note, OnEvent, SongDone, ignore
+from clapbatch.engine.events import Found, Looked, Note, OnEvent, SongDone, ignore
 from clapbatch.engine.pipeline import Job, embed_track
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.texts import embed_queries, in_templates
@@ -47,7 +47,9 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
     for note in (*store.notes, *notes, *filter(None, [recipe.note_reason])):
         on_event(Note(note))
 
-    contents, unreadable = store.identify(songs.tracks, config.workers)
+    contents, unreadable = store.identify(
+        songs.tracks, config.workers, lambda files: on_event(Looked(files, len(songs.tracks)))
+    )
     jobs = [Job(track, content) for track, content in contents.items()]
     missing = _missing(jobs, store.known(recipe.audio_fingerprint))
     on_event(Found(len(songs.tracks), len(jobs) - len(missing), len(missing)))

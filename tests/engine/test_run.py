@@ -14,7 +14,7 @@ import soundfile
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Analysis
-from clapbatch.engine.events import Event, Found, Note, SongDone
+from clapbatch.engine.events import Event, Found, Looked, SongDone
 from clapbatch.engine.run import analyze
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.registry import Registry
@@ -81,7 +81,7 @@ def test_what_was_embedded_before_is_not_embedded_again(tones: Path, store: Stor
     second = run(config(tones, "220 Hz"), store, events)
     assert first.timing["songs_embedded"] == 4
     assert second.timing["songs_embedded"] == 0
-    assert events == [Found(4, 4, 0)]
+    assert events == [*(Looked(files, 4) for files in range(1, 5)), Found(4, 4, 0)]
     assert best(second, 0) == "b220.flac"
 
 
