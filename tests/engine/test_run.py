@@ -14,7 +14,7 @@ import soundfile
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Analysis
-from clapbatch.engine.events import Event, Found, Looked, SongDone
+from clapbatch.engine.events import Event, Found, Looked, Note, SongDone
 from clapbatch.engine.run import analyze
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.registry import Registry
