@@ -69,11 +69,15 @@ def prune(path: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(path: Path | None, yes: bool) -> None:
     """Forget everything; the songs will be embedded again."""
+    from clapbatch.search.means import forget
+
     with _open(path) as opened:
         count = opened.info().embeddings
         if not yes:
             click.confirm(f"Forget {count} embeddings?", abort=True, err=True)
         opened.clear()
+        if opened.path is not None:
+            forget(opened.path)
     click.echo(f"{count} embeddings removed")
 
 
