@@ -49,7 +49,7 @@ def find_reference(shelf: Shelf, wanted: str, on_event: OnEvent = ignore) -> Ref
     """
     match = _MOMENT.fullmatch(wanted)
     song, moment = wanted, None
-    if match and wanted not in shelf.names and not os.path.exists(wanted):
+    if match and not os.path.exists(wanted) and not _holding(shelf.names, wanted):
         song, moment = match["song"], seconds(match["clock"])
     place = _in_library(shelf, song)
     if place is None and os.path.isfile(song):
@@ -89,22 +89,27 @@ def _in_library(shelf: Shelf, song: str) -> int | None:
 
 
 def _by_part(shelf: Shelf, song: str) -> int:
-    folded = song.casefold()
-    places = [i for i, name in enumerate(shelf.names) if folded in name.casefold()]
+    places = _holding(shelf.names, song)
     if len(places) == 1:
         return places[0]
     if places:
         told = ", ".join(repr(shelf.names[i]) for i in places[:MOST_TOLD])
         more = f" and {len(places) - MOST_TOLD} more" if len(places) > MOST_TOLD else ""
         raise UsageError(f"{song!r} fits {len(places)} songs: {told}{more}; write more of the name")
-    unknown = [name for name in shelf.unknown if folded in name.casefold()]
+    unknown = _holding(shelf.unknown, song)
     if unknown:
-        raise UsageError(f"{unknown[0]} is not in the store yet; add --update")
+        raise UsageError(f"{shelf.unknown[unknown[0]]} is not in the store yet; add --update")
     near = ""
     if len(shelf.names) <= MOST_NEAR_NAMES:
         close = get_close_matches(song, shelf.names, n=3, cutoff=0.5)
         near = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise UsageError(f"there is no song {song!r} in the library, and no such file{near}")
+
+
+def _holding(names: list[str], part: str) -> list[int]:
+    """Places of the names that hold a part, in any case of letters."""
+    folded = part.casefold()
+    return [i for i, name in enumerate(names) if folded in name.casefold()]
 
 
 def _embedded(shelf: Shelf, path: Path, on_event: OnEvent) -> Embeddings:
