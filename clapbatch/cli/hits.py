@@ -13,15 +13,19 @@ from clapbatch.builtin.reporters.csv import number, text_cell
 from clapbatch.builtin.reporters.terminal import STYLES, clock, make_console, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clapbatch.search.ranking import Hit, Ranking, Reason
 
 COLUMNS = ("rank", "audio_file", "score", "label", "best_start", "best_end", "duration_sec")
 
 
-def show(ranking: Ranking, as_json: bool, as_csv: bool) -> None:
-    """Print an answer the way that was asked for."""
+def show(
+    ranking: Ranking, as_json: bool, as_csv: bool, more: Mapping[str, Any] | None = None
+) -> None:
+    """Print an answer the way that was asked for. more : what JSON says besides."""
     if as_json:
-        click.echo(json.dumps(_json(ranking), indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**(more or {}), **_json(ranking)}, indent=2, ensure_ascii=False))
     elif as_csv:
         click.echo(_csv(ranking), nl=False)
     else:

@@ -12,6 +12,7 @@ from clapbatch.cli.questions import answer_options, exit_code, opened_shelf
 
 if TYPE_CHECKING:
     from clapbatch.cli.progress import Progress
+    from clapbatch.language.request import Request
     from clapbatch.search.ranking import Ranking
     from clapbatch.search.shelf import Shelf
 
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
 @click.argument("songs", type=Path)
 @click.argument("sentence")
 @answer_options("sentences", "k", "update", "approximate", "json", "csv")
+@click.option("--literal", is_flag=True, help='Send "no vocals" as it is; else it is taken apart.')
 @run_options
-def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...],
-           k: int, update: bool, approximate: bool, **flags: Any) -> int:  # fmt: skip
+def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...], k: int,
+           update: bool, approximate: bool, literal: bool, **flags: Any) -> int:  # fmt: skip
     """Rank the songs of the store by a sentence, or by several.
 
     SONGS is a folder, a list (.m3u, .m3u8, .txt) or one file. A sentence may end in a weight:
     "solo piano:2". The score is the weighted mean of the wanted sentences' scores, less those of
-    the unwanted ones. Say what should not be heard by its name: --not drums.
+    the unwanted ones. Say what should not be heard by its name: --not drums. A sentence that
+    refuses something ("calm piano, no vocals") is taken apart as `clapbatch ask` does, and shown
+    so; --literal sends it as it is.
 
     \b
     Examples:
@@ -35,14 +39,23 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
       clapbatch search ~/Music "solo piano" --and "sad:0.5" --not vocals -k 50
       clapbatch search ~/Music "applause" --scorer max --json
     """
+    from clapbatch.cli.ask import show_request
     from clapbatch.cli.hits import show
+    from clapbatch.search.asked import rewrite
     from clapbatch.search.prompts import read_prompts
     from clapbatch.search.ranking import ask_sentences
 
     prompts = read_prompts(sentence, also, without)
+    requests: tuple[Request, ...] = ()
+    if not literal:
+        prompts, requests = rewrite(prompts)
     with opened_shelf(songs, update, flags) as (shelf, progress):
         ranking = ask_sentences(shelf, prompts, k, progress, approximate)
-    show(ranking, flags["as_json"], flags["as_csv"])
+    if not (flags["as_json"] or flags["as_csv"]):
+        for request in requests:
+            show_request(request, as_json=False)
+    understood = {"understood": [request.to_json() for request in requests]} if requests else {}
+    show(ranking, flags["as_json"], flags["as_csv"], understood)
     return exit_code(shelf)
 
 

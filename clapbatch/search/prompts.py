@@ -56,7 +56,8 @@ def combine(scores: NDArray[np.floating], prompts: Sequence[Prompt]) -> NDArray[
     """Scores for each prompt -> one score: (…, prompts) -> float64 (…,).
 
     The weighted mean of the wanted ones, less each unwanted one times its weight. An unwanted
-    sentence that a song is unlike (a score below 0) neither helps nor hurts.
+    sentence that a song is unlike (a score below 0) neither helps nor hurts, unless nothing is
+    wanted: then the songs least like the unwanted ones come first.
     """
     wide = np.asarray(scores, np.float64)
     weights = np.array([p.weight for p in prompts])
@@ -64,7 +65,9 @@ def combine(scores: NDArray[np.floating], prompts: Sequence[Prompt]) -> NDArray[
     total = np.zeros(wide.shape[:-1])
     if wanted.any():
         total += wide[..., wanted] @ weights[wanted] / weights[wanted].sum()
-    if not wanted.all():
+    if not wanted.any():
+        total -= wide @ weights
+    elif not wanted.all():
         total -= np.maximum(wide[..., ~wanted], 0) @ weights[~wanted]
     return total
 
