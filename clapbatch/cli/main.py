@@ -30,6 +30,7 @@ COMMANDS = {
     "wording": ("clapbatch.cli.wording", "wording", "Compare the ways to put a query."),
     "evaluate": ("clapbatch.cli.evaluate", "evaluate", "Judge an encoder against the truth."),
     "check": ("clapbatch.cli.check", "check", "Check that an encoder's scores mean something."),
+    "thresholds": ("clapbatch.cli.thresholds", "thresholds", "Fit HIGH and MODERATE to labels."),
     "models": ("clapbatch.cli.models", "models", "Fetch, check and remove checkpoints."),
     "plugins": ("clapbatch.cli.plugins", "plugins", "List plugins, their options and commands."),
     "store": ("clapbatch.cli.store", "store", "Look after the store of embeddings."),

@@ -21,6 +21,7 @@ from clapbatch.domain import (
     TimeArray,
     Track,
 )
+from clapbatch.engine.limits import read_limits
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.scoring import cosines, mean_vector, score
 from clapbatch.engine.texts import EmbeddedQueries
@@ -56,7 +57,7 @@ class Collection:
         self._texts = texts
         self._bank = bank
         self._labels_by = config.labels
-        self._thresholds, self._calibrated = _limits(config, self._card.thresholds)
+        self._thresholds, self._calibrated = _limits(config, recipe, self._card.thresholds)
         self._tracks: list[Track] = []
         self._timelines: list[FloatArray] = []
         self._starts: list[TimeArray] = []
@@ -117,6 +118,10 @@ class Collection:
                 **self._recipe.provenance(),
                 "bank": {"version": self._bank.version, "understood": len(self._bank)},
                 "labels": self._labels_by,
+                "calibrated_thresholds": {
+                    "high": self._calibrated.high,
+                    "moderate": self._calibrated.moderate,
+                },
             },
             timing=timing,
             trust=trusted,
@@ -133,6 +138,9 @@ class Collection:
         return np.stack(self._bank_scores), np.stack(spreads), np.stack(changes)
 
 
-def _limits(config: RunConfig, own: Thresholds) -> tuple[Thresholds, Thresholds]:
+def _limits(config: RunConfig, recipe: Recipe, own: Thresholds) -> tuple[Thresholds, Thresholds]:
     """Label limits on raw and on calibrated scores: fitted ones where a file has them."""
-    return own, CALIBRATED_THRESHOLDS
+    if config.thresholds is None:
+        return own, CALIBRATED_THRESHOLDS
+    fitted = read_limits(config.thresholds, recipe.embedder, recipe.scorer, config.labels)
+    return (own, fitted) if config.labels == CALIBRATED else (fitted, CALIBRATED_THRESHOLDS)
