@@ -143,7 +143,7 @@ def _list_folder(root: Path, suffixes: Collection[str]) -> Listing:
             ending = name_bytes[dot:].lower() if dot > 0 else b""
             if name_bytes.startswith(b"."):
                 others["hidden"] += 1
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 subfolders.append(prefix + name_bytes + b"/")
             elif ending in endings:
                 songs.append(prefix + name_bytes)
@@ -199,6 +199,13 @@ def _read_list(path: Path) -> Library:
 def _from_address(address: str) -> str:
     """The path in a file:// address; it may hold bytes that are not UTF-8."""
     return os.fsdecode(unquote_to_bytes(urlsplit(address).path))
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: whoever opens it will say so
+        return False
 
 
 def _in_order(tracks: Iterable[Track]) -> tuple[Track, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import numpy as np
@@ -26,6 +27,14 @@ class Writing:
             file.write(b"more")
 
 
+class Vanishing:
+    """Removes the very file that it reads."""
+
+    def blocks(self, track, needs):
+        yield np.ones(needs.rate, np.float32)
+        os.unlink(track.path)
+
+
 class Raising:
     def blocks(self, track, needs):
         raise KeyError("no such thing")
@@ -41,5 +50,10 @@ def register_loaders():
             make=lambda options, loader=loader: loader(),
             suffixes=(".wav",),
         )
-        for name, loader in (("hanging", Hanging), ("raising", Raising), ("writing", Writing))
+        for name, loader in (
+            ("hanging", Hanging),
+            ("raising", Raising),
+            ("vanishing", Vanishing),
+            ("writing", Writing),
+        )
     ]
