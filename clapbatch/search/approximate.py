@@ -7,6 +7,7 @@ finds is scored exactly.
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def _fill(index: Any, means: Means, axes: int, metric: str, on_event: OnEvent) -
     # The name is that of the very file of vectors: a graph over another one is never opened.
     file = Path(f"{means.file}.{metric}{axes}.usearch") if means.file else None
     kept = 0
-    if file and file.exists():
+    # What is read is checked first: a damaged graph can lead foreign code anywhere.
+    if file and _seal(file) == _read_seal(file):
         index.view(os.fspath(file))
         if len(index) == rows:
             return
@@ -76,3 +78,27 @@ def _fill(index: Any, means: Means, axes: int, metric: str, on_event: OnEvent) -
         draft = file.with_name(file.name + ".draft")
         index.save(os.fspath(draft))
         os.replace(draft, file)
+        _sealed(file).write_text(_seal(file))
+
+
+def _sealed(file: Path) -> Path:
+    return file.with_name(file.name + ".sum")
+
+
+def _read_seal(file: Path) -> str:
+    try:
+        return _sealed(file).read_text()
+    except OSError:
+        return "none"
+
+
+def _seal(file: Path) -> str:
+    """Length and checksum of a file, as text; "" if there is none."""
+    try:
+        with open(file, "rb") as opened:
+            checksum, length = 0, 0
+            while block := opened.read(1 << 20):
+                checksum, length = zlib.crc32(block, checksum), length + len(block)
+    except OSError:
+        return ""
+    return f"{length} {checksum}"
