@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 @click.argument("songs", type=Path)
 @click.argument("sentence")
 @answer_options("sentences", "k", "update", "approximate", "json", "csv")
+@click.option(
+    "--hubs",
+    type=click.Choice(("none", "csls", "inverted-softmax")),
+    default="none",
+    help="Rank songs down that answer everything (see `clapbatch check SONGS`).",
+)
 @click.option("--literal", is_flag=True, help='Send "no vocals" as it is; else it is taken apart.')
 @run_options
-def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...], k: int,
-           update: bool, approximate: bool, literal: bool, **flags: Any) -> int:  # fmt: skip
+def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str, ...],
+           k: int, update: bool, approximate: bool, literal: bool, hubs: str,
+           **flags: Any) -> int:  # fmt: skip
     """Rank the songs of the store by a sentence, or by several.
 
     SONGS is a folder, a list (.m3u, .m3u8, .txt) or one file. A sentence may end in a weight:
@@ -41,16 +48,23 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
     """
     from clapbatch.cli.ask import show_request
     from clapbatch.cli.hits import show
+    from clapbatch.errors import UsageError
     from clapbatch.search.asked import rewrite
+    from clapbatch.search.hubs import ask_without_hubs
     from clapbatch.search.prompts import read_prompts
     from clapbatch.search.ranking import ask_sentences
 
+    if approximate and hubs != "none":
+        raise UsageError("--hubs looks at every song; leave out --approximate")
     prompts = read_prompts(sentence, also, without)
     requests: tuple[Request, ...] = ()
     if not literal:
         prompts, requests = rewrite(prompts)
     with opened_shelf(songs, update, flags) as (shelf, progress):
-        ranking = ask_sentences(shelf, prompts, k, progress, approximate)
+        if hubs == "none":
+            ranking = ask_sentences(shelf, prompts, k, progress, approximate)
+        else:
+            ranking = ask_without_hubs(shelf, prompts, k, hubs, progress)
     if not (flags["as_json"] or flags["as_csv"]):
         for request in requests:
             show_request(request, as_json=False)

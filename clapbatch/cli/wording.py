@@ -28,13 +28,12 @@ COLUMNS = (
     "flips",
     "preferred",
 )
-TABLE = Path("queries") / "wordings.toml"
 
 
 @click.command()
 @click.argument("queries")
 @click.option("--songs", type=Path, metavar="SONGS", help="Score the wordings on these songs.")
-@click.option("--table", type=Path, metavar="FILE.toml", help="Synonyms; queries/wordings.toml.")
+@click.option("--table", type=Path, metavar="FILE.toml", help="Synonyms, as queries/wordings.toml.")
 @click.option("--out", type=Path, metavar="FOLDER", help="Write CSV files and a picture there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a row a wording.")
@@ -83,17 +82,15 @@ def wording(
 
 
 def _table(path: Path | None) -> WordingTable:
-    """The table that was named, else the one in queries/ here or beside the program, else none."""
-    from clapbatch.language.wording import WordingTable, read_wordings
+    """The table that was named, else the one that comes with the program."""
+    from importlib.resources import as_file, files
+
+    from clapbatch.language.wording import read_wordings
 
     if path:
         return read_wordings(path)
-    beside = Path(__file__).parents[2] / TABLE
-    found = next((place for place in (TABLE, beside) if place.is_file()), None)
-    if found is None:
-        click.echo("note: no queries/wordings.toml here, so no synonyms; see --table", err=True)
-        return WordingTable(())
-    return read_wordings(found)
+    with as_file(files("clapbatch.language") / "data" / "wordings.toml") as shipped:
+        return read_wordings(shipped)
 
 
 def _list(found: Mapping[str, Sequence[Wording]], as_json: bool, as_csv: bool) -> None:
