@@ -148,25 +148,24 @@ class Store:
         }
         contents: dict[Track, Content] = {}
         failures = []
-        fresh: dict[bytes, Content] = {}
         pool = ThreadPoolExecutor(workers)
         try:
-            looks = pool.map(lambda track: _look(track, remembered.get(_key(track))), tracks)
-            for number, (track, look) in enumerate(zip(tracks, looks, strict=True), 1):
-                on_look(number)
-                if isinstance(look, str):
-                    failures.append(Failure(track.name, "read", "", look))
-                    continue
-                contents[track] = look
-                if remembered.get(_key(track)) != look and _settled(look):
-                    fresh[_key(track)] = look
-                if len(fresh) == FILES_AT_ONCE:
-                    self._remember(fresh)
-                    fresh.clear()
+            for first in range(0, len(tracks), FILES_AT_ONCE):
+                some = tracks[first : first + FILES_AT_ONCE]
+                looks = pool.map(lambda track: _look(track, remembered.get(_key(track))), some)
+                fresh = {}
+                for number, (track, look) in enumerate(zip(some, looks, strict=True), first + 1):
+                    on_look(number)
+                    if isinstance(look, str):
+                        failures.append(Failure(track.name, "read", "", look))
+                        continue
+                    contents[track] = look
+                    if remembered.get(_key(track)) != look and _settled(look):
+                        fresh[_key(track)] = look
+                self._remember(fresh)
         finally:
             # Whoever is interrupted does not wait for the files that are being read.
             pool.shutdown(wait=False, cancel_futures=True)
-        self._remember(fresh)
         return contents, failures
 
     def remembered(self) -> dict[bytes, tuple[int, int, str]]:
@@ -198,6 +197,8 @@ class Store:
         return _unchanged(path, row[1], row[2])
 
     def _remember(self, contents: dict[bytes, Content]) -> None:
+        if not contents:
+            return
         rows = []
         for path, content in contents.items():
             row = (path, content.size, content.mtime_ns, content.sha256)
