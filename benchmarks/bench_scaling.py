@@ -1,0 +1,185 @@
+"""How much faster do two workers get through a library than one, by backend; what do they cost?
+
+musicnn, warm graphs, nothing stored, songs made of the sample songs. Three workloads: many songs of
+three minutes; one song of an hour alone; and, for the cost of starting, one song of three seconds.
+Every run is a process of its own, backends in turn, so that a busy minute meets all of them. What
+is told, of the median of the rounds: seconds of the run by its own clock, how many times faster two
+jobs are than one of the same backend, the peak memory of the program and of its largest worker,
+and seconds from start to end of the process for the short song.
+
+    python benchmarks/bench_scaling.py [--rounds 3] [--songs 12] [--backends threads loky dask]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import soundfile
+from common import SAMPLE_SONGS, machine, write
+
+from clapbatch import folders
+
+MINUTES, LONG_MINUTES, SHORT_SECONDS = 3, 60, 3
+CHILD = """
+import sys
+from clapbatch.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def make_songs(folder: Path, songs: int) -> dict[str, Path]:
+    """The sample songs end to end, from another one each time; stereo at 44.1 kHz, as FLAC."""
+    parts = [soundfile.read(path, dtype="float32", always_2d=True) for path in _samples()]
+    (rate,) = {rate for _, rate in parts}
+    sounds = [sound if sound.shape[1] == 2 else np.repeat(sound, 2, axis=1) for sound, _ in parts]
+
+    def song(path: Path, first: int, seconds: float) -> None:
+        turned = sounds[first:] + sounds[:first]
+        whole = np.concatenate(turned)
+        repeats = int(np.ceil(seconds * rate / len(whole)))
+        with soundfile.SoundFile(path, "w", rate, 2, "PCM_16") as file:
+            left = round(seconds * rate)
+            for _ in range(repeats):
+                file.write(whole[:left])
+                left -= min(left, len(whole))
+
+    places = {"many": folder / "many", "long": folder / "long", "short": folder / "short"}
+    for place in places.values():
+        place.mkdir()
+    for number in range(songs):
+        song(places["many"] / f"{number:02d}.flac", number % len(sounds), MINUTES * 60)
+    song(places["long"] / "long.flac", 0, LONG_MINUTES * 60)
+    song(places["short"] / "short.flac", 0, SHORT_SECONDS)
+    return places
+
+
+def _samples() -> list[Path]:
+    return sorted(SAMPLE_SONGS.glob("*.ogg"))
+
+
+class Watch:
+    """The largest resident memory of a process and its children, by ten looks a second."""
+
+    def __init__(self, process: int) -> None:
+        self.program = self.worker = 0
+        self._process = psutil.Process(process)
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while True:
+            try:
+                self.program = max(self.program, self._process.memory_info().rss)
+                for child in self._process.children(recursive=True):
+                    self.worker = max(self.worker, child.memory_info().rss)
+            except psutil.NoSuchProcess:
+                if not self._process.is_running():
+                    return
+            time.sleep(0.1)
+
+
+def run(songs: Path, backend: str, jobs: int, scheduler: str | None) -> dict[str, float]:
+    """One run in a process of its own, with a store that is forgotten."""
+    with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "graphs").symlink_to(folders.graphs())
+        command = [sys.executable, "-c", CHILD, "multi", str(songs), "-", "--encoder", "musicnn"]
+        command += ["--backend", backend, "--jobs", str(jobs), "--out", f"{home}/r", "--no-html"]
+        command += ["--json"] + (["--scheduler", scheduler] if scheduler else [])
+        start = time.perf_counter()
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "CLAPBATCH_HOME": home, "CLAPBATCH_OFFLINE": "1"},
+        )
+        watch = Watch(child.pid)
+        told, _ = child.communicate("solo piano\n")
+        assert child.returncode == 0, told
+        return {
+            "seconds": json.loads(told)["seconds"],
+            "process_seconds": time.perf_counter() - start,
+            "program_mib": watch.program >> 20,
+            "worker_mib": watch.worker >> 20,
+        }
+
+
+@contextmanager
+def dask_cluster(wanted: bool) -> Iterator[str | None]:
+    if not wanted:
+        yield None
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def median(runs: list[dict[str, float]], name: str) -> float:
+    return round(statistics.median(run[name] for run in runs), 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--songs", type=int, default=12)
+    parser.add_argument("--backends", nargs="+", default=["threads", "loky", "dask"])
+    arguments = parser.parse_args()
+    facts = machine()
+    runs: dict[tuple[str, str, int], list[dict[str, float]]] = {}
+    with (
+        tempfile.TemporaryDirectory() as name,
+        dask_cluster("dask" in arguments.backends) as scheduler,
+    ):
+        places = make_songs(Path(name), arguments.songs)
+        for number in range(-1, arguments.rounds):
+            for backend in arguments.backends:
+                address = scheduler if backend == "dask" else None
+                for workload, songs in places.items():
+                    if number < 0 and workload != "short":
+                        continue  # the round before the first only warms up
+                    for jobs in (1, 2):
+                        measured = run(songs, backend, jobs, address)
+                        if number >= 0:
+                            runs.setdefault((backend, workload, jobs), []).append(measured)
+    audio = {"many": arguments.songs * MINUTES * 60, "long": LONG_MINUTES * 60}
+    result: dict[str, Any] = {}
+    for backend in arguments.backends:
+        told: dict[str, Any] = {}
+        for workload, seconds in audio.items():
+            one, two = (median(runs[backend, workload, jobs], "seconds") for jobs in (1, 2))
+            told[workload] = {
+                "seconds_with_1_and_2_jobs": [one, two],
+                "real_time_with_1_and_2_jobs": [round(seconds / one), round(seconds / two)],
+                "speedup": round(one / two, 2),
+            }
+        many = runs[backend, "many", 2]
+        told["program_mib"] = max(run["program_mib"] for run in many)
+        told["largest_worker_mib"] = max(run["worker_mib"] for run in many)
+        told["seconds_to_start_and_embed_one_short_song"] = median(
+            runs[backend, "short", 2], "process_seconds"
+        )
+        result[backend] = told
+    question = (__doc__ or "").splitlines()[0]
+    setup = {"songs": arguments.songs, "minutes": MINUTES, "long_minutes": LONG_MINUTES}
+    write("scaling", question, facts, {"setup": setup, "backends": result})
+
+
+if __name__ == "__main__":
+    main()
