@@ -15,6 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -210,9 +211,8 @@ def _segments(
     next(rows)
     starts, ends, timelines = [], [], []
     for count in counts[:, 0]:
-        cells = np.array(
-            [[next(rows)[3:6] for _ in range(count)] for _ in range(queries)], np.float64
-        )
+        lines = [row[3:6] for row in islice(rows, queries * int(count))]
+        cells = np.array(lines, np.float64).reshape(queries, int(count), 3)
         starts.append(cells[0, :, 0].copy())
         ends.append(cells[0, :, 1].copy())
         timelines.append(np.ascontiguousarray(cells[:, :, 2].T).astype(np.float32))
