@@ -13,7 +13,7 @@ from clapbatch.cli.questions import answer_options, exit_code, opened_shelf
 
 @click.command()
 @click.argument("songs", type=Path)
-@click.argument("labels")
+@click.argument("source", metavar="LABELS")
 @click.option(
     "--template",
     "templates",
@@ -28,7 +28,7 @@ from clapbatch.cli.questions import answer_options, exit_code, opened_shelf
 @run_options
 def classify(
     songs: Path,
-    labels: str,
+    source: str,
     templates: tuple[str, ...],
     segments: bool,
     truth: Path | None,
@@ -57,7 +57,7 @@ def classify(
 
     if truth and truth_folder:
         raise UsageError("the truth comes from --truth or from --truth-folder, not from both")
-    queries = in_templates(read_labels(labels), templates or TEMPLATES)
+    queries = in_templates(read_labels(source), templates or TEMPLATES)
     told = read_truth(truth) if truth else {}
     with opened_shelf(songs, update, flags) as (shelf, progress):
         if truth_folder:

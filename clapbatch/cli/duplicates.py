@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def duplicates(songs: Path, update: bool, **flags: Any) -> int:
     if flags["as_json"]:
         click.echo(json.dumps(_json(groups, shelf), indent=2, ensure_ascii=False))
     elif flags["as_csv"]:
-        click.echo(_csv(groups), nl=False)
+        sys.stdout.write(_csv(groups))
     else:
         _table(groups, shelf)
     return exit_code(shelf)

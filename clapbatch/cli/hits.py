@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +28,7 @@ def show(
     if as_json:
         click.echo(json.dumps({**(more or {}), **_json(ranking)}, indent=2, ensure_ascii=False))
     elif as_csv:
-        click.echo(_csv(ranking), nl=False)
+        sys.stdout.write(_csv(ranking))
     else:
         _table(ranking)
 

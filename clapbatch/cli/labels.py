@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ def show(classes: Classes, judged: Judged | None, as_json: bool, as_csv: bool) -
     if as_json:
         click.echo(json.dumps(_json(classes, judged), indent=2, ensure_ascii=False))
     elif as_csv:
-        click.echo(_csv(classes, judged), nl=False)
+        sys.stdout.write(_csv(classes, judged))
     else:
         _tables(classes, judged)
 
