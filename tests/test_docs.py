@@ -50,6 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(SONGS / name, folder / "songs")
     shutil.copy(SONGS / "fur_elise.ogg", folder / "song.mp3")
     (folder / "queries.txt").write_text("solo piano\nacoustic guitar\ndrums\n")
+    shutil.copy(SONGS / "truth.csv", folder)
     (folder / "labels.txt").write_text("piano\nguitar\ndrums\n")
     shutil.copy(EXAMPLE / "clapbatch_example.py", folder)
     shutil.copytree(ROOT / "queries", folder / "queries")

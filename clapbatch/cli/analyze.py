@@ -38,6 +38,10 @@ def single(audio: Path, queries: tuple[str, ...], **flags: Any) -> int:
 
     config = make_config(flags, songs=audio, queries=queries, reporters=("terminal",))
     _refuse_folder(audio)
+    if "," in config.encoder:
+        from clapbatch.cli.several import single_song
+
+        return single_song(config, flags)
     registry = Registry(config.plugins)
     analysis, _ = run_analysis(config, registry, quiet=flags["quiet"] or flags["as_json"])
     for failure in analysis.failures:
@@ -72,6 +76,7 @@ def multi(songs: Path, queries: str, html: bool, all_pairs: bool, **flags: Any) 
       clapbatch multi ~/Music queries.txt
       clapbatch multi party.m3u queries.toml --out reports/party
       clapbatch multi ~/Music - --jobs 1 < queries.txt
+      clapbatch multi ~/Music queries.txt --encoder clap,musicnn
     """
     from clapbatch.cli import render
     from clapbatch.engine.reports import check_folder, make_reporters, write_report
@@ -83,6 +88,10 @@ def multi(songs: Path, queries: str, html: bool, all_pairs: bool, **flags: Any) 
     if not html:
         config = replace(config, reporters=tuple(r for r in config.reporters if r != "html"))
     folder = flags["out"] or default_folder(songs)
+    if "," in config.encoder:
+        from clapbatch.cli.several import many_songs
+
+        return many_songs(config, folder, flags)
     registry = Registry(config.plugins)
     reporters = make_reporters(config, registry)
     check_folder(folder)

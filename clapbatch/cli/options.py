@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SHOWN = ("quiet", "debug", "as_json", "as_csv", "out")
 
 _RUN_OPTIONS = (
-    click.option("--encoder", metavar="NAME", help="Encoder; auto takes the best at hand."),
+    click.option("--encoder", metavar="NAME", help="Encoder, or several: A,B; auto by default."),
     click.option("--scorer", metavar="NAME", help="mean (default), max, top-k or softmax."),
     click.option("--segmenter", metavar="NAME", help="How songs are cut; windows by default."),
     click.option("--loader", metavar="NAME", help="How files are read; auto tries all."),
