@@ -16,6 +16,8 @@ from clapbatch.errors import UsageError
 _WEIGHTED = re.compile(r"(?P<text>.*[^\d\s])\s*:\s*(?P<weight>\d+(\.\d+)?|\.\d+)\s*", re.DOTALL)
 
 MOST_WEIGHT = 10
+# What an unwanted sentence counts beside a wanted one; measured in docs/decisions/0006-trust.md.
+UNWANTED_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Prompt:
 def read_prompt(text: str, wanted: bool = True) -> Prompt:
     """A prompt as people write it: "solo piano", or with a weight "solo piano:0.5".
 
+    Without one a wanted sentence counts 1, an unwanted one UNWANTED_WEIGHT.
+
     Raises
     ------
     UsageError
@@ -42,7 +46,8 @@ def read_prompt(text: str, wanted: bool = True) -> Prompt:
     """
     match = _WEIGHTED.fullmatch(text)
     sentence = " ".join((match["text"] if match else text).split())
-    weight = float(match["weight"]) if match else 1.0
+    usual = 1.0 if wanted else UNWANTED_WEIGHT
+    weight = float(match["weight"]) if match else usual
     if not sentence:
         raise UsageError("a sentence is empty; say what the music should be like")
     if not 0 < weight <= MOST_WEIGHT:

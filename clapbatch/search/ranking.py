@@ -104,7 +104,7 @@ class Sentences:
         self._vectors = vectors
         self._notes = notes
         self._scorer = shelf.scorer
-        self.thresholds = shelf.card.thresholds
+        self.thresholds = shelf.thresholds
         self.text = "; ".join(_spoken(prompt) for prompt in prompts)
 
     def rough(self, means: Means) -> NDArray[np.float64]:

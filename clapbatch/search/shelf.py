@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from clapbatch import library
 from clapbatch.config import RunConfig
-from clapbatch.domain import Embeddings, Failure, Track
+from clapbatch.domain import RAW, Embeddings, Failure, Thresholds, Track
 from clapbatch.engine.events import Note, OnEvent, ignore
+from clapbatch.engine.limits import read_limits
 from clapbatch.engine.recipe import Recipe
-from clapbatch.errors import StoreError
+from clapbatch.errors import StoreError, UsageError
 from clapbatch.library import printable
 from clapbatch.registry import Registry
 from clapbatch.roles import EmbedderSpec, EncoderCard, Scorer, ScorerSpec
@@ -55,6 +56,22 @@ class Shelf:
         spec = self.registry.get(EmbedderSpec, self.recipe.embedder)
         card: EncoderCard = spec.card(self.recipe.options_of(spec))
         return card
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Label limits on scores of sentences: fitted ones if a file was given.
+
+        Raises
+        ------
+        UsageError
+            If calibrated labels are asked for, or the file does not fit.
+        """
+        config = self.config
+        if config.labels != RAW:
+            raise UsageError("a search labels raw scores; --labels calibrated goes with multi")
+        if config.thresholds is None:
+            return self.card.thresholds
+        return read_limits(config.thresholds, self.recipe.embedder, self.recipe.scorer, RAW)
 
     @property
     def scorer(self) -> Scorer:

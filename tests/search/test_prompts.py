@@ -53,8 +53,9 @@ def test_one_wanted_sentence_scores_as_it_stands_whatever_its_weight() -> None:
 
 
 def test_unwanted_sentences_are_subtracted_by_weight() -> None:
-    prompts = read_prompts("a", [], ["b", "c:0.5"])
-    assert combine(np.array([0.5, 0.1, 0.2]), prompts) == pytest.approx(0.3)
+    prompts = read_prompts("a", [], ["b", "c:2"])
+    assert [prompt.weight for prompt in prompts] == [1, 0.5, 2]
+    assert combine(np.array([0.5, 0.1, 0.05]), prompts) == pytest.approx(0.35)
 
 
 def test_being_unlike_an_unwanted_sentence_is_no_merit() -> None:
@@ -65,4 +66,4 @@ def test_being_unlike_an_unwanted_sentence_is_no_merit() -> None:
 def test_many_songs_are_combined_at_once() -> None:
     prompts = read_prompts("a", [], ["b"])
     scores = np.array([[0.5, 0.2], [0.1, -0.2]], np.float32)
-    assert combine(scores, prompts) == pytest.approx([0.3, 0.1])
+    assert combine(scores, prompts) == pytest.approx([0.4, 0.1])

@@ -42,7 +42,7 @@ def test_a_hit_tells_score_label_best_moment_and_why(tmp_path: Path, opened: Ope
     sound = np.concatenate([tone(110, 4, 8000), tone(880, 2, 8000), tone(110, 4, 8000)])
     soundfile.write(tmp_path / "song.wav", sound, 8000)
     shelf = opened(tmp_path / "song.wav", update=True)
-    prompts = read_prompts("880 Hz", ["110 Hz:0.5"], ["whale song"])
+    prompts = read_prompts("880 Hz", ["110 Hz:0.5"], ["whale song:1"])
     (hit,) = ask_sentences(shelf, prompts, 5).hits
     assert 3.5 <= hit.start < hit.end <= 6.5
     assert hit.duration == pytest.approx(10)
@@ -137,7 +137,7 @@ def test_rough_scores_that_are_off_by_a_bit_do_not_change_the_answer(
 def test_unwanted_sentences_push_songs_down(library: Path, opened: OpenShelf) -> None:
     shelf = opened(library)
     assert names(shelf, "300 Hz", k=1) == ["b220.flac"]
-    assert names(shelf, "300 Hz", k=1, without=["220 Hz"]) == ["high/c440.wav"]
+    assert names(shelf, "300 Hz", k=1, without=["220 Hz:1"]) == ["high/c440.wav"]
 
 
 def test_a_new_song_is_counted_and_update_embeds_it(library: Path, opened: OpenShelf) -> None:
@@ -217,3 +217,20 @@ def test_an_encoder_without_a_text_side_is_refused_in_words(
         names(shelf, "440 Hz")
     reference = find_reference(shelf, "a110.wav")
     assert rank(shelf, reference.question, 2, leave_out=reference.name).hits[0].name == "b220.flac"
+
+
+def test_fitted_thresholds_label_the_answer(
+    library: Path, opened: OpenShelf, tmp_path: Path
+) -> None:
+    path = tmp_path / "limits.toml"
+    limits = {"encoder": "pitch", "scorer": "mean", "labels": "raw"}
+    keys = "\n".join(f'{key} = "{value}"' for key, value in limits.items())
+    path.write_text(f"{keys}\nhigh = 1.5\nmoderate = 0.9\n")
+    shelf = opened(library, thresholds=path)
+    (hit,) = ask_sentences(shelf, read_prompts("440 Hz"), 1).hits
+    assert (round(hit.score, 3), hit.label) == (1.0, "MODERATE")
+
+
+def test_calibrated_labels_are_refused_in_words(library: Path, opened: OpenShelf) -> None:
+    with pytest.raises(UsageError, match="--labels calibrated goes with multi"):
+        names(opened(library, labels="calibrated"), "440 Hz")
