@@ -96,8 +96,8 @@ class Commands(click.Group):
 def cli() -> None:
     """Find, in a folder of music, what people describe in words.
 
-    Songs are cut into overlapping windows, each is embedded once by an audio–text encoder and
-    compared with every sentence. Scores are cosines; each is labelled HIGH, MODERATE or LOW by
+    Songs are cut into windows, each is embedded once by an audio–text encoder and compared with
+    every sentence. Scores are cosines; each is labelled HIGH, MODERATE or LOW by
     the encoder's own thresholds. `clapbatch COMMAND --help` tells more.
     """
 
