@@ -85,6 +85,11 @@ def page_data(analysis: Analysis, folder: Path) -> tuple[dict[str, Any], list[st
         **_neighbours(analysis),
     }
     timelines = _timelines(analysis, limits)
+    if data["labels"] is not None:
+        limits.append(
+            "Labels are calibrated (docs/trust.md): they come from z, not from the limits of the "
+            "scores that the colour scale shows."
+        )
     data["limits"] = limits
     return data, timelines
 
