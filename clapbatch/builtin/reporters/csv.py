@@ -231,7 +231,7 @@ def register_reporters() -> list[ReporterSpec]:
     return [
         ReporterSpec(
             name="csv",
-            version="1",
+            version="2",
             summary="tables for spreadsheets and scripts",
             options=CsvOptions,
             make=CsvReporter,
