@@ -97,18 +97,24 @@ def test_a_report_on_a_full_disk_is_a_sentence_and_the_old_one_stays(
 
 
 @pytest.mark.parametrize(
-    ("limit", "option", "parts"),
+    ("limit", "options", "parts"),
     [
-        (16_384, "--quiet", ("the store", "--no-store")),
-        (60_000, "--no-store", ("the report cannot be written", "--out")),
+        (32_768, ("--backend", "threads"), ("the store", "--no-store")),
+        (32_768, ("--backend", "loky"), ("the store", "--no-store")),
+        (60_000, ("--no-store",), ("the report cannot be written", "--out")),
     ],
-    ids=["store", "report"],
+    ids=["store, threads", "store, loky", "report"],
 )
 def test_a_file_that_cannot_grow_is_a_sentence_and_leaves_no_half_report(
-    tones: Path, queries: Path, tmp_path: Path, limit: int, option: str, parts: tuple[str, ...]
+    tones: Path,
+    queries: Path,
+    tmp_path: Path,
+    limit: int,
+    options: tuple[str, ...],
+    parts: tuple[str, ...],
 ) -> None:
     """What a full disk does, wherever the tests run: no file may grow beyond the limit."""
-    command = ["multi", tones, queries, *PITCH, option, "--out", tmp_path / "place" / "r"]
+    command = ["multi", tones, queries, *PITCH, "--out", tmp_path / "place" / "r", *options]
     stopped = subprocess.run(
         [sys.executable, "-m", "clapbatch", *map(str, command)],
         capture_output=True,
@@ -117,6 +123,7 @@ def test_a_file_that_cannot_grow_is_a_sentence_and_leaves_no_half_report(
     )
     assert stopped.returncode in (1, 2)
     one_sentence(stopped.stderr, *parts)
+    assert stopped.stderr.splitlines()[:-1] in ([], ["4 songs"])
     place = tmp_path / "place"
     assert not place.exists() or not list(place.iterdir())
 

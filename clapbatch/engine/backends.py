@@ -6,14 +6,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Failure
-from clapbatch.engine.pipeline import Job, Outcome
+from clapbatch.engine.pipeline import Job, Outcome, abandon
 from clapbatch.engine.recipe import Recipe
 from clapbatch.errors import UsageError
 
@@ -42,8 +43,10 @@ class Engine:
 
 def run(
     embed_track: EmbedTrack, jobs: Sequence[Job], recipe: Recipe, config: RunConfig
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Outcomes as they come, in any order; the store puts them in order again.
+
+    Closing the generator stops the work.
 
     Every unit of work is computed by one thread, whatever the backend and however many workers:
     only who computes it differs, never what. A worker that dies takes down no other recording:
@@ -55,6 +58,15 @@ def run(
     UsageError
         If the backend's package is not installed or its cluster cannot be reached.
     """
+    try:
+        yield from _run(embed_track, jobs, recipe, config)
+    finally:
+        abandon()
+
+
+def _run(
+    embed_track: EmbedTrack, jobs: Sequence[Job], recipe: Recipe, config: RunConfig
+) -> Iterator[Outcome]:
     if not jobs:
         return
     if config.backend == "sequential" or (config.backend == "threads" and config.workers == 1):
@@ -109,10 +121,16 @@ def _parallel(
         **own,
     )
     with _deaf_to_ctrl_c():
-        outcomes = parallel(
+        outcomes: Any = parallel(
             joblib.delayed(embed_track)(job, recipe, engine.threads) for job in handed_out()
         )
-    yield from outcomes
+    try:
+        while (outcome := next(outcomes, None)) is not None:
+            yield outcome
+    finally:
+        # Whoever stops early has a reason and tells it; joblib's warning says nothing more.
+        with warnings.catch_warnings(action="ignore"):
+            outcomes.close()
 
 
 @contextmanager

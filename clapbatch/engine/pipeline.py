@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -27,6 +30,8 @@ from clapbatch.store import Content
 UNIT_TOLERANCE = 1e-3
 # Batches decoded ahead of the encoder, a recording.
 READ_AHEAD = 2
+# How long blocks that are being read may keep the program from ending; a loader may hang.
+LAST_BLOCK_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,19 @@ def vectors_problem(vectors: FloatArray, rows: int, dim: int) -> str:
     return ""
 
 
+def abandon() -> None:
+    """Stop reading in this process: nobody waits for its outcomes any more.
+
+    A thread that is still in foreign code when the program ends can bring it down with a crash.
+    """
+    readers = [reader for reader in list(_readers) if reader.thread.is_alive()]
+    for reader in readers:
+        reader.stop()
+    end = time.monotonic() + LAST_BLOCK_SECONDS
+    for reader in readers:
+        reader.thread.join(max(0.0, end - time.monotonic()))
+
+
 class _Reader:
     """Reads ahead in a thread of its own, and gives up on a loader that hangs.
 
@@ -188,10 +206,12 @@ class _Reader:
         self._timeout = timeout
         self._ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(READ_AHEAD)
         self._stopped = threading.Event()
-        threading.Thread(target=self._read, name="read", daemon=True).start()
+        self.thread = threading.Thread(target=self._read, name="read", daemon=True)
+        _readers.add(self)
+        self.thread.start()
 
     def __iter__(self) -> Iterator[Any]:
-        while True:
+        while not self._stopped.is_set():
             try:
                 item, error = self._ready.get(timeout=self._timeout)
             except queue.Empty:
@@ -208,6 +228,8 @@ class _Reader:
 
     def stop(self) -> None:
         self._stopped.set()
+        with suppress(queue.Full):  # whoever waits for a block waits no longer
+            self._ready.put_nowait((None, _StageError("read", "", "stopped")))
 
     def _read(self) -> None:
         try:
@@ -230,6 +252,9 @@ class _Reader:
             except queue.Full:
                 continue
         return False
+
+
+_readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
 
 
 def _blamed(items: Callable[[], Iterator[Any]], stage: str, plugin: str) -> Iterator[Any]:

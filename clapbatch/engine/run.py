@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 
 from clapbatch import library
@@ -92,12 +93,13 @@ def _embed(
 ) -> dict[str, Failure]:
     """Embed and keep; what failed, by content. A kill loses at most the songs in flight."""
     failed = {}
-    for job, result in backends.run(embed_track, jobs, recipe, config):
-        if isinstance(result, Failure):
-            failed[job.content.sha256] = result
-            on_event(SongDone(job.track.name, 0.0, 0, job.content.size, result.reason))
-        else:
-            store.add(job.content.sha256, recipe.audio_fingerprint, recipe.audio_identity, result)
-            segments = len(result.vectors)
-            on_event(SongDone(job.track.name, result.duration, segments, job.content.size))
+    with closing(backends.run(embed_track, jobs, recipe, config)) as outcomes:
+        for job, result in outcomes:
+            name, sha256, size = job.track.name, job.content.sha256, job.content.size
+            if isinstance(result, Failure):
+                failed[sha256] = result
+                on_event(SongDone(name, 0.0, 0, size, result.reason))
+            else:
+                store.add(sha256, recipe.audio_fingerprint, recipe.audio_identity, result)
+                on_event(SongDone(name, result.duration, len(result.vectors), size))
     return failed
