@@ -1,11 +1,11 @@
 """How long does a question to a library of 100,000 songs take, from the start of the process?
 
-The songs are made up: empty-handed files and random vectors in clusters, put into a store by the
+The songs are made up: files of a few bytes and random vectors in clusters, put into a store by the
 store's own methods. Two encoders: musicnn with its real text side, and a made-up one with 512
 dimensions, CLAP's size, whose text side costs nothing. Every question is a new process. What is
-told: wall and processor time and peak memory of the process, the first question ever (which reads every segment
-once), whether torch was imported, and the approximate index: how long, and how many of the exact
-answer's songs it finds.
+told: wall and processor time and peak memory of the process; the first question ever, which reads
+every segment once; whether torch was imported; and the graph of `--approximate`: how long it takes,
+and how many of the exact answer's songs it finds.
 
     python benchmarks/bench_search.py [--songs 100000] [--no-graph]
 """
