@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.reruns import beginnings, contents, killed, stored
+from tests.reruns import beginnings, contents, killed, stored, without_songs
 
 SONGS = 4
 STATES = ("fresh", "half-cached", "cached", "resumed")
@@ -22,12 +22,16 @@ STATES = ("fresh", "half-cached", "cached", "resumed")
 
 @dataclass(frozen=True)
 class Known:
-    """What one run of one thread gave, and stores that hold none, half and all of it."""
+    """What one run of one thread gave, and stores with no song, half of them and all of them.
+
+    All three know the sentences, which take longer to read than these songs.
+    """
 
     songs: Path
     queries: Path
     encoder: tuple[str, ...]
     report: dict[str, bytes]
+    sentences: Path
     half: Path
     whole: Path
 
@@ -65,14 +69,16 @@ def known(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLAPBATCH_HOME", str(folder / "home"))
         one = ("--backend", "sequential", "--jobs", "1")
-        whole = Known(songs, queries, encoder, {}, folder / "half.sqlite", folder / "whole.sqlite")
+        stores = [folder / f"{name}.sqlite" for name in ("sentences", "half", "whole")]
+        whole = Known(songs, queries, encoder, {}, *stores)
         code = _main(*whole.command(whole.whole, folder / "report", *one))
         assert code == 3, "the broken song must be told of"
+        without_songs(whole.whole, whole.sentences)
         half = (folder / "half.m3u", queries, *encoder, "--store", whole.half, *one)
         assert _main("multi", *half, "--out", folder / "half", "--quiet") == 0
     report = contents(folder / "report")
     assert len(report) == 8
-    return Known(songs, queries, encoder, report, whole.half, whole.whole)
+    return replace(whole, report=report)
 
 
 def _main(*arguments: object) -> object:
@@ -85,11 +91,9 @@ def _main(*arguments: object) -> object:
 
 def _prepare(state: str, known: Known, store: Path, out: Path, *how: object) -> None:
     """A store as it is found in that state."""
-    if state == "half-cached":
-        shutil.copy(known.half, store)
-    elif state == "cached":
-        shutil.copy(known.whole, store)
-    elif state == "resumed":
+    found = {"half-cached": known.half, "cached": known.whole}.get(state, known.sentences)
+    shutil.copy(found, store)
+    if state == "resumed":
         assert killed("add:3", *known.command(store, out, *how))
         assert len(stored(store)) == 2
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FAKES, SAMPLE_SONGS
-from tests.reruns import beginnings, contents, killed, program, stored
+from tests.reruns import beginnings, contents, killed, program, stored, without_songs
 
 MOMENTS = 20
 PITCH = ("--encoder", "pitch", "--plugin", FAKES)
@@ -56,7 +56,12 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(
     hashes = stored(tmp_path / "undisturbed" / "s.sqlite")
     assert len(hashes) == len(set(hashes)) == len(list(SAMPLE_SONGS.glob("*.ogg")))
 
-    whole = float(undisturbed.stderr.split()[-1])
+    whole_store = tmp_path / "undisturbed" / "s.sqlite"
+    for name in ("again", *map(str, range(MOMENTS))):
+        without_songs(whole_store, tmp_path / name / "s.sqlite")
+    again = program("never", *command("again"))
+    assert contents(tmp_path / "again" / "report") == expected
+    whole = float(again.stderr.split()[-1])
     generator = random.Random(42)
     moments = [generator.uniform(0, whole) for _ in range(MOMENTS)]
     with ThreadPoolExecutor(2) as pool:
