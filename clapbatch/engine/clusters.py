@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from joblib.parallel import ParallelBackendBase
 
@@ -100,13 +102,15 @@ def ray(config: RunConfig, songs: int) -> Iterator[Engine]:
     package: Any = importlib.import_module("ray")
     errors = package.exceptions
     try:
+        if config.scheduler:
+            _knock(config.scheduler)  # ray itself would try for minutes
         package.init(
             address=config.scheduler,
             include_dashboard=None if config.scheduler else False,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, errors.RaySystemError, ValueError) as error:
+    except (OSError, errors.RaySystemError, ValueError) as error:
         raise UsageError(f"no ray cluster answers at {config.scheduler} ({error})") from error
     try:
         # Trying again is the engine's business, who knows what else was under way.
@@ -118,6 +122,14 @@ def ray(config: RunConfig, songs: int) -> Iterator[Engine]:
         yield Engine(backend, width, max(1, cores // width), died)
     finally:
         package.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError or ValueError unless somebody listens at HOST:PORT or ray://HOST:PORT."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if not parts.hostname or not parts.port:
+        raise ValueError("an address is HOST:PORT")
+    socket.create_connection((parts.hostname, parts.port), CONNECT_SECONDS).close()
 
 
 def _attempt(task: Task) -> Any:

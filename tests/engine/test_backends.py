@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import threading
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,6 +146,20 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.2)
     with pytest.raises(UsageError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run(songs, backend="dask", scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nowhere"])
+def test_a_ray_cluster_that_does_not_answer_is_one_sentence(
+    songs: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without ray as well: it is not asked before somebody listens there."""
+    made_up = ModuleType("ray")
+    made_up.exceptions = SimpleNamespace(RaySystemError=RuntimeError)  # type: ignore[attr-defined]
+    made_up.shutdown = lambda: None  # type: ignore[attr-defined]
+    made_up.__spec__ = ModuleSpec("ray", None)
+    monkeypatch.setitem(sys.modules, "ray", made_up)
+    with pytest.raises(UsageError, match=f"no ray cluster answers at {address}"):
+        run(songs, backend="ray", scheduler=address)
 
 
 def test_a_scheduler_without_workers_is_one_sentence(songs: Path) -> None:
