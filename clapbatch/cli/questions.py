@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ from clapbatch.cli.options import make_config
 
 if TYPE_CHECKING:
     from clapbatch.cli.progress import Progress
+    from clapbatch.domain import Query
     from clapbatch.search.shelf import Shelf
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,9 +50,11 @@ def answer_options(*names: str) -> Callable[[F], F]:
 
 @contextmanager
 def opened_shelf(
-    songs: Path, update: bool, flags: dict[str, Any]
+    songs: Path, update: bool, flags: dict[str, Any], queries: Sequence[Query] = ()
 ) -> Iterator[tuple[Shelf, Progress]]:
     """The library as the store knows it, and who is told of notes.
+
+    queries : sentences that will be asked; they are embedded meanwhile.
 
     Raises
     ------
@@ -62,6 +65,7 @@ def opened_shelf(
     from clapbatch.cli.progress import Progress
     from clapbatch.errors import UsageError
     from clapbatch.registry import Registry
+    from clapbatch.search.ahead import reading_ahead
     from clapbatch.search.shelf import open_shelf
     from clapbatch.store import Store
 
@@ -71,7 +75,10 @@ def opened_shelf(
     registry = Registry(config.plugins)
     quiet = flags["quiet"] or flags["as_json"]
     with Store(config.store or folders.store()) as store, Progress(quiet) as progress:
-        yield open_shelf(config, registry, store, progress, update), progress
+        # With --update the encoder is busy hearing songs first.
+        with reading_ahead(() if update else queries, config, registry, store):
+            shelf = open_shelf(config, registry, store, progress, update)
+        yield shelf, progress
 
 
 def exit_code(shelf: Shelf) -> int:

@@ -60,7 +60,7 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
     requests: tuple[Request, ...] = ()
     if not literal:
         prompts, requests = rewrite(prompts)
-    with opened_shelf(songs, update, flags) as (shelf, progress):
+    with opened_shelf(songs, update, flags, [p.query for p in prompts]) as (shelf, progress):
         if hubs == "none":
             ranking = ask_sentences(shelf, prompts, k, progress, approximate)
         else:
@@ -131,7 +131,7 @@ def playlist(songs: Path, sentence: str | None, also: tuple[str, ...], without: 
         raise UsageError("--and and --not go with a sentence, not with --like")
     check_name(out)
     prompts = read_prompts(sentence, also, without) if sentence is not None else ()
-    with opened_shelf(songs, update, flags) as (shelf, progress):
+    with opened_shelf(songs, update, flags, [p.query for p in prompts]) as (shelf, progress):
         if like is not None:
             ranking = _similar(shelf, progress, like, k, approximate)
         else:

@@ -179,7 +179,7 @@ def ask_sentences(
         shelf.recipe,
         shelf.registry,
         shelf.store,
-        shelf.config.workers,
+        workers=1,  # for a few sentences a second thread is not worth its start
     )
     question = Sentences(prompts, texts.vectors, texts.notes, shelf)
     return rank(shelf, question, k, on_event, approximate=approximate)
