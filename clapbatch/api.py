@@ -28,6 +28,7 @@ from clapbatch.fingerprint import file_sha256, fingerprint
 from clapbatch.hookspecs import hookimpl
 from clapbatch.roles import (
     AUDIO,
+    DecodesOnce,
     EmbedderSpec,
     Encoder,
     EncoderCard,
@@ -53,6 +54,7 @@ __all__ = [
     "Analysis",
     "ClapbatchError",
     "Compiled",
+    "DecodesOnce",
     "EmbedderSpec",
     "Embeddings",
     "Encoder",

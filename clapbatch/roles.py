@@ -72,6 +72,14 @@ class Loader(Protocol):
         """
 
 
+@runtime_checkable
+class DecodesOnce(Protocol):
+    """A loader that can serve several encoders with one decoding of a file."""
+
+    def blocks_for(self, track: Track, needs: Sequence[Needs]) -> Iterator[tuple[int, Any]]:
+        """Yield which of `needs`, and a block: for each need what `blocks` would yield for it."""
+
+
 class Segmenter(Protocol):
     def segments(self, blocks: Iterator[Any], needs: Needs) -> Iterator[Segment]:
         """Cut a stream into segments, in order, holding no more than a window at a time."""

@@ -36,6 +36,7 @@ from clapbatch.errors import RecordingError
 from clapbatch.registry import make_options
 from clapbatch.roles import (
     AUDIO,
+    DecodesOnce,
     EmbedderSpec,
     KnowsItsVocabulary,
     Loader,
@@ -229,6 +230,15 @@ def check_loader(spec: LoaderSpec, recording: Path, seconds: float, **options: A
     assert np.array_equal(np.concatenate(blocks), np.concatenate(again)), (
         "reading twice must give the same bits"
     )
+    if isinstance(loader, DecodesOnce):
+        both = [needs, Needs(AUDIO, 48_000, 1.0, 1.0)]
+        mixed = list(loader.blocks_for(track, both))
+        for which, need in enumerate(both):
+            together = np.concatenate([block for index, block in mixed if index == which])
+            alone = np.concatenate(list(loader.blocks(track, need)))
+            assert np.array_equal(together, alone), (
+                f"blocks_for must give at {need.rate} Hz the very bits that blocks gives"
+            )
     stream = loader.blocks(track, needs)
     next(iter(stream))
     close = getattr(stream, "close", None)

@@ -18,6 +18,15 @@ class Hanging:
         time.sleep(3600)
 
 
+class HangingForAll(Hanging):
+    """The same for several encoders at once."""
+
+    def blocks_for(self, track, needs):
+        for which, need in enumerate(needs):
+            yield which, np.ones(need.rate, np.float32)
+        time.sleep(3600)
+
+
 class Writing:
     """Writes to the very file that it reads."""
 
@@ -52,6 +61,7 @@ def register_loaders():
         )
         for name, loader in (
             ("hanging", Hanging),
+            ("hanging-for-all", HangingForAll),
             ("raising", Raising),
             ("vanishing", Vanishing),
             ("writing", Writing),

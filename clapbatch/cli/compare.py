@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,7 @@ import click
 from clapbatch.cli.options import make_config, run_options
 
 if TYPE_CHECKING:
-    from clapbatch.config import RunConfig
     from clapbatch.domain import Analysis
-    from clapbatch.registry import Registry
 
 
 @click.command()
@@ -43,17 +40,16 @@ def compare(songs: Path, queries: str, encoders: str, **flags: Any) -> None:
       clapbatch compare songs/ queries.txt --encoders clap,musicnn
       clapbatch compare songs/ queries.txt --encoders clap:checkpoint=music,clap:checkpoint=630k
     """
+    from clapbatch.cli.encoders import analyze_each, encoder_names
     from clapbatch.errors import UsageError
-    from clapbatch.registry import Registry
 
-    wanted = [_parse(text) for text in encoders.split(",")]
-    if len(wanted) != 2:
+    names = encoder_names(encoders)
+    if len(names) != 2:
         raise UsageError(f"--encoders takes two encoders with a comma between, not {encoders!r}")
     config = make_config(flags, songs=songs, queries=queries)
-    registry = Registry(config.plugins)
     quiet = flags["quiet"] or flags["as_json"] or flags["as_csv"]
-    a, b = (_analyze(config, registry, *encoder, quiet=quiet) for encoder in wanted)
-    rows, summary = _compared(a, b, encoders.split(","))
+    a, b = analyze_each(config, names, quiet)
+    rows, summary = _compared(a, b, names)
     if flags["as_json"]:
         click.echo(json.dumps({**summary, "queries": rows}, indent=2, ensure_ascii=False))
     elif flags["as_csv"]:
@@ -62,30 +58,6 @@ def compare(songs: Path, queries: str, encoders: str, **flags: Any) -> None:
         writer.writerows(rows)
     else:
         _print(rows, summary)
-
-
-def _parse(text: str) -> tuple[str, dict[str, str]]:
-    from clapbatch.errors import UsageError
-
-    name, *assignments = text.strip().split(":")
-    options = dict(part.split("=", 1) for part in assignments if "=" in part)
-    if not name or len(options) != len(assignments):
-        raise UsageError(f"an encoder is NAME or NAME:OPTION=VALUE, not {text!r}")
-    return name, options
-
-
-def _analyze(
-    config: RunConfig, registry: Registry, name: str, options: dict[str, str], *, quiet: bool
-) -> Analysis:
-    from clapbatch.cli.analyze import run_analysis
-    from clapbatch.registry import option_names
-    from clapbatch.roles import EmbedderSpec
-
-    known = option_names(registry.get(EmbedderSpec, name)) if name != "auto" else set()
-    common = config.options.get("embedder", {})
-    mine = {**{k: v for k, v in common.items() if k in known}, **options}
-    chosen = replace(config, encoder=name, options={**config.options, "embedder": mine})
-    return run_analysis(chosen, registry, quiet)[0]
 
 
 def _compared(
@@ -120,8 +92,8 @@ def _compared(
         for query, row in zip(a.query_ids, compared, strict=True)
     ]
     summary = {
-        "a": names[0].strip(),
-        "b": names[1].strip(),
+        "a": names[0],
+        "b": names[1],
         "songs": len(both),
         "mean_rank_correlation": _rounded(mean_correlation(compared)),
         "song_similarity_correlation": _rounded(similarity_correlation(*similarity)),

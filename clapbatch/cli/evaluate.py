@@ -82,17 +82,15 @@ def _scores(
     songs: Path, encoder: str | None, judgements: Sequence[Judgement], flags: dict[str, Any]
 ) -> tuple[ScoreTable, str]:
     """A run's scores, read from a report or made now, and the encoder's name ("" if read)."""
-    from clapbatch.cli.compare import _analyze, _parse
+    from clapbatch.cli.encoders import analyze_each
     from clapbatch.evaluation.report import ScoreTable
-    from clapbatch.registry import Registry
 
     if _is_report(songs):
         return _read_report(songs), ""
     queries = tuple(dict.fromkeys(judgement.query for judgement in judgements))
     config = make_config(flags, songs=songs, queries=queries)
-    name, options = _parse(encoder or config.encoder)
     quiet = flags["quiet"] or flags["as_json"] or flags["as_csv"]
-    analysis = _analyze(config, Registry(config.plugins), name, options, quiet=quiet)
+    (analysis,) = analyze_each(config, [encoder or config.encoder], quiet)
     table = ScoreTable(
         tuple(analysis.song_names),
         tuple(analysis.query_ids),

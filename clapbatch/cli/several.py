@@ -1,7 +1,7 @@
 """`--encoder clap,musicnn`: the same songs and sentences under several encoders, side by side.
 
 Each encoder is a run of its own, with its own windows and sample rate, and a report of its own;
-here they are joined. A song is decoded once an encoder (docs/decisions/0010-several-encoders.md).
+here they are joined. A song is decoded once for all of them.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ def many_songs(config: RunConfig, folder: Path, flags: dict[str, Any]) -> int:
 
 
 def _names(config: RunConfig) -> list[str]:
+    from clapbatch.cli.encoders import encoder_names
     from clapbatch.errors import UsageError
 
-    names = [name.strip() for name in config.encoder.split(",")]
+    names = encoder_names(config.encoder)
     if len(set(names)) < len(names) or not all(names):
         raise UsageError(f"--encoder names each encoder once, not {config.encoder!r}")
     return names
@@ -79,12 +80,11 @@ def _file_name(encoder: str) -> str:
 
 
 def _runs(config: RunConfig, flags: dict[str, Any]) -> dict[str, Analysis]:
-    from clapbatch.cli.compare import _analyze, _parse
-    from clapbatch.registry import Registry
+    from clapbatch.cli.encoders import analyze_each
 
-    registry = Registry(config.plugins)
+    names = _names(config)
     quiet = bool(flags["quiet"] or flags["as_json"] or flags["as_csv"])
-    return {name: _analyze(config, registry, *_parse(name), quiet=quiet) for name in _names(config)}
+    return dict(zip(names, analyze_each(config, names, quiet), strict=True))
 
 
 def joined_rows(runs: dict[str, Analysis]) -> Iterator[dict[str, Any]]:

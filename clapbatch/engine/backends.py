@@ -10,18 +10,21 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Failure
-from clapbatch.engine.pipeline import Job, Outcome, abandon
-from clapbatch.engine.recipe import Recipe
+from clapbatch.engine.pipeline import Job
+from clapbatch.engine.reading import abandon
 from clapbatch.errors import UsageError
 
 if TYPE_CHECKING:
     from joblib.parallel import ParallelBackendBase
 
-EmbedTrack = Callable[[Job, Recipe, int], Outcome]
+# A Recipe, or several; and what becomes of a recording under it.
+R = TypeVar("R")
+T = TypeVar("T")
+EmbedTrack = Callable[[Job, R, int], tuple[Job, T]]
 # How often a worker process looks whether the program still lives.
 WATCH_SECONDS = 0.5
 
@@ -42,8 +45,8 @@ class Engine:
 
 
 def run(
-    embed_track: EmbedTrack, jobs: Sequence[Job], recipe: Recipe, config: RunConfig
-) -> Generator[Outcome]:
+    embed_track: EmbedTrack[R, T], jobs: Sequence[Job], recipe: R, config: RunConfig
+) -> Generator[tuple[Job, T | Failure]]:
     """Outcomes as they come, in any order; the store puts them in order again.
 
     Closing the generator stops the work.
@@ -65,8 +68,8 @@ def run(
 
 
 def _run(
-    embed_track: EmbedTrack, jobs: Sequence[Job], recipe: Recipe, config: RunConfig
-) -> Iterator[Outcome]:
+    embed_track: EmbedTrack[R, T], jobs: Sequence[Job], recipe: R, config: RunConfig
+) -> Iterator[tuple[Job, T | Failure]]:
     if not jobs:
         return
     if config.backend == "sequential" or (config.backend == "threads" and config.workers == 1):
@@ -92,12 +95,12 @@ def _run(
 
 
 def _parallel(
-    embed_track: EmbedTrack,
+    embed_track: EmbedTrack[R, T],
     jobs: Iterator[Job],
-    recipe: Recipe,
+    recipe: R,
     engine: Engine,
     under_way: dict[Job, None],
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Job, T]]:
     """Outcomes as they come; `under_way` gets every job that is handed to a worker."""
     import joblib
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from clapbatch.engine import backends
 from clapbatch.engine.collect import Collection
 from clapbatch.engine.determinism import one_blas_thread
 from clapbatch.engine.events import Found, Looked, Note, OnEvent, SongDone, ignore
-from clapbatch.engine.pipeline import Job, embed_track
+from clapbatch.engine.pipeline import Job, embed_track, missing_jobs
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.texts import embed_queries, in_templates
 from clapbatch.engine.trust import embed_bank
@@ -52,7 +51,7 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
         songs.tracks, config.workers, lambda files: on_event(Looked(files, len(songs.tracks)))
     )
     jobs = [Job(track, content) for track, content in contents.items()]
-    missing = _missing(jobs, store.known(recipe.audio_fingerprint))
+    missing = missing_jobs(jobs, store.known(recipe.audio_fingerprint))
     on_event(Found(len(songs.tracks), len(jobs) - len(missing), len(missing)))
     failed = _embed(missing, recipe, config, store, on_event)
 
@@ -79,13 +78,6 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
         "queries_encoded": texts.encoded,
     }
     return collection.analysis(notes, timing)
-
-
-def _missing(jobs: Iterable[Job], stored: set[str]) -> list[Job]:
-    """The first job of each content that is not stored: equal files are embedded once."""
-    first = {job.content.sha256: job for job in reversed(list(jobs))}
-    wanted = {id(job) for sha256, job in first.items() if sha256 not in stored}
-    return [job for job in jobs if id(job) in wanted]
 
 
 def _embed(

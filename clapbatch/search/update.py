@@ -9,7 +9,7 @@ from clapbatch.config import RunConfig
 from clapbatch.domain import Failure, Track
 from clapbatch.engine import backends
 from clapbatch.engine.events import Found, OnEvent, SongDone
-from clapbatch.engine.pipeline import Job, embed_track
+from clapbatch.engine.pipeline import Job, embed_track, missing_jobs
 from clapbatch.engine.recipe import Recipe
 from clapbatch.store import Content, Store
 
@@ -26,15 +26,11 @@ def embed_new(
     """
     contents, failures = store.identify(tracks, config.workers)
     known = store.known(recipe.audio_fingerprint)
-    # Equal files are embedded once, in the library's order.
-    missing: dict[str, Job] = {}
-    for track, content in contents.items():
-        if content.sha256 not in known:
-            missing.setdefault(content.sha256, Job(track, content))
+    missing = missing_jobs([Job(track, content) for track, content in contents.items()], known)
     stored = sum(content.sha256 in known for content in contents.values())
     on_event(Found(len(tracks), stored, len(missing)))
     failed: dict[str, Failure] = {}
-    for job, result in backends.run(embed_track, list(missing.values()), recipe, config):
+    for job, result in backends.run(embed_track, missing, recipe, config):
         sha256, name, size = job.content.sha256, job.track.name, job.content.size
         if isinstance(result, Failure):
             failed[sha256] = result

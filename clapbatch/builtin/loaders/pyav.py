@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
 from clapbatch.builtin.loaders.diagnosis import BROKEN, reason_of, size_of, why_not_opened
-from clapbatch.builtin.loaders.sound import BLOCK, at_rate, library_versions, mix
+from clapbatch.builtin.loaders.sound import BLOCK, at_rate, at_rates, library_versions, mix
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -69,6 +69,11 @@ class PyavLoader:
         """
         size = size_of(track.path)
         yield from at_rate(_gathered(_frames(track.path)), needs.rate, size)
+
+    def blocks_for(self, track: Track, needs: Sequence[Needs]) -> Iterator[tuple[int, FloatArray]]:
+        """One decoding for several encoders: which of `needs`, and a block of its sound."""
+        size = size_of(track.path)
+        yield from at_rates(_gathered(_frames(track.path)), [need.rate for need in needs], size)
 
 
 def _frames(path: Path) -> Iterator[AudioFrame]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clapbatch.api import FloatArray, RecordingError
+
+if TYPE_CHECKING:
+    import soxr
 
 # About 1.5 s of 44.1 kHz sound: large enough that Python costs nothing, small enough for the cache.
 BLOCK = 1 << 16
@@ -31,16 +34,24 @@ Decoded = Iterator[tuple[int, FloatArray]]
 
 
 def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
-    """Resample a stream of mono blocks with soxr (HQ), as if it were one array.
+    """Resample a stream of mono blocks to one rate; see `at_rates`. Closing closes `decoded`."""
+    with closing(at_rates(decoded, [rate], size)) as blocks:  # type: ignore[type-var]
+        for _, block in blocks:
+            yield block
+
+
+def at_rates(decoded: Decoded, rates: Sequence[int], size: int) -> Iterator[tuple[int, FloatArray]]:
+    """Resample a stream of mono blocks with soxr (HQ) to several rates, each as if it were alone.
 
     decoded : (sample rate in Hz, float32 (n,)) blocks in order. The rate may change between two
         blocks: each stretch of one rate is resampled by itself.
-    rate : wanted, in Hz. A stretch that has it already is passed untouched.
+    rates : wanted, in Hz. A stretch that has one already is passed untouched.
     size : of the file, in bytes; only to notice a decoder that makes sound out of nothing.
 
     Yields
     ------
-    float32 (n,), n at least 1 and at most about `BLOCK`. Closing closes `decoded`.
+    Which of `rates`, and float32 (n,), n at least 1 and at most about `BLOCK`. Closing closes
+    `decoded`.
 
     Raises
     ------
@@ -48,47 +59,72 @@ def at_rate(decoded: Decoded, rate: int, size: int) -> Iterator[FloatArray]:
         If the sample rate is absurd, a sample is not a number or louder than anything, or nothing
         comes out.
     """
-    import soxr
-
-    count = given = 0
-    source_rate = -1
-    resampler: soxr.ResampleStream | None = None
-    step = BLOCK
+    count = 0
+    streams = [_Stream(rate) for rate in rates]
     with closing(decoded):  # type: ignore[type-var]
-        for block_rate, block in decoded:
+        for rate, block in decoded:
             count += len(block)
             _refuse_what_is_no_sound(block)
             if count > size * SAMPLES_PER_BYTE:
                 raise RecordingError(
                     f"damaged: its {size} bytes pretend to hold more than {count:,} samples"
                 )
-            if block_rate != source_rate:
-                if resampler is not None:
-                    rest = resampler.resample_chunk(np.empty(0, np.float32), last=True)
-                    given += len(rest)
-                    yield from _blocks(rest)
-                source_rate = _sane(block_rate)
-                resampler = None
-                if source_rate != rate:
-                    resampler = soxr.ResampleStream(source_rate, rate, 1, "float32", "HQ")
-                    step = max(1, min(BLOCK, BLOCK * source_rate // rate))
-            if resampler is None:
-                given += len(block)
-                yield from _blocks(block)
-                continue
-            for first in range(0, len(block), step):
-                piece = resampler.resample_chunk(block[first : first + step])
-                given += len(piece)
-                yield from _blocks(piece)
-        if resampler is not None:
-            rest = resampler.resample_chunk(np.empty(0, np.float32), last=True)
-            given += len(rest)
-            yield from _blocks(rest)
+            for which, stream in enumerate(streams):
+                for piece in stream.take(rate, block):
+                    yield which, piece
+        for which, stream in enumerate(streams):
+            for piece in stream.rest():
+                yield which, piece
     if count == 0:
         raise RecordingError("holds no sound: 0 samples")
-    if given == 0:
-        samples = "1 sample" if count == 1 else f"{count} samples"
-        raise RecordingError(f"holds too little sound to hear: {samples} at {source_rate:,} Hz")
+    for stream in streams:
+        if stream.given == 0:
+            samples = "1 sample" if count == 1 else f"{count} samples"
+            raise RecordingError(
+                f"holds too little sound to hear: {samples} at {stream.source_rate:,} Hz"
+            )
+
+
+class _Stream:
+    """Mono blocks of any rate, brought to one. given : samples that came out so far."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.given = 0
+        self.source_rate = -1
+        self._resampler: soxr.ResampleStream | None = None
+        self._step = BLOCK
+
+    def take(self, rate: int, block: FloatArray) -> Iterator[FloatArray]:
+        if rate != self.source_rate:
+            yield from self.rest()
+            self._start(_sane(rate))
+        if self._resampler is None:
+            yield from self._give(block)
+            return
+        for first in range(0, len(block), self._step):
+            piece = block[first : first + self._step]
+            yield from self._give(self._resampler.resample_chunk(piece))
+
+    def rest(self) -> Iterator[FloatArray]:
+        """What the filter still holds of the stretch that ends here."""
+        if self._resampler is not None:
+            last = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
+            self._resampler = None
+            yield from self._give(last)
+
+    def _start(self, source_rate: int) -> None:
+        import soxr
+
+        self.source_rate = source_rate
+        if source_rate != self.rate:
+            self._resampler = soxr.ResampleStream(source_rate, self.rate, 1, "float32", "HQ")
+            self._step = max(1, min(BLOCK, BLOCK * source_rate // self.rate))
+
+    def _give(self, samples: FloatArray) -> Iterator[FloatArray]:
+        self.given += len(samples)
+        for first in range(0, len(samples), 2 * BLOCK):
+            yield samples[first : first + 2 * BLOCK]
 
 
 def mix(channels: list[NDArray[Any]], scale: float, out: FloatArray) -> None:
@@ -106,11 +142,6 @@ def mix(channels: list[NDArray[Any]], scale: float, out: FloatArray) -> None:
 def library_versions(*names: str) -> dict[str, str]:
     """Installed versions of what decodes and resamples, read without importing it."""
     return {name: version(name) for name in (*names, "soxr")}
-
-
-def _blocks(samples: FloatArray) -> Iterator[FloatArray]:
-    for first in range(0, len(samples), 2 * BLOCK):
-        yield samples[first : first + 2 * BLOCK]
 
 
 def _sane(rate: int) -> int:

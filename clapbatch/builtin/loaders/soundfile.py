@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from clapbatch.builtin.loaders.diagnosis import (
     skip_tags,
     why_not_opened,
 )
-from clapbatch.builtin.loaders.sound import BLOCK, at_rate, library_versions, mix
+from clapbatch.builtin.loaders.sound import BLOCK, at_rate, at_rates, library_versions, mix
 
 if TYPE_CHECKING:
     import soundfile
@@ -60,6 +60,11 @@ class SoundfileLoader:
         """
         size = size_of(track.path)
         yield from at_rate(_decoded(track.path, size), needs.rate, size)
+
+    def blocks_for(self, track: Track, needs: Sequence[Needs]) -> Iterator[tuple[int, FloatArray]]:
+        """One decoding for several encoders: which of `needs`, and a block of its sound."""
+        size = size_of(track.path)
+        yield from at_rates(_decoded(track.path, size), [need.rate for need in needs], size)
 
 
 def _decoded(path: Path, size: int) -> Iterator[tuple[int, FloatArray]]:
