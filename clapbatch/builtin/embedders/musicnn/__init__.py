@@ -85,7 +85,7 @@ def register_embedders() -> list[EmbedderSpec]:
     return [
         EmbedderSpec(
             name="musicnn",
-            version="1",
+            version="2",
             summary="music tags (musicnn) joined to words (MiniLM); small, nothing to download",
             card=card,
             make=make,

@@ -71,12 +71,14 @@ class TagText:
         self._read_before: dict[str, Reading] = {}
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
+        self._read_all(texts)
         rows = np.zeros((len(texts), DIM), np.float32)
         for row, text in zip(rows, texts, strict=True):
             row[: len(AXES)] = self._direction(text)
         return rows
 
     def limits(self, texts: Sequence[str]) -> list[str]:
+        self._read_all(texts)
         return [self._limit(text) for text in texts]
 
     def _direction(self, text: str) -> Mix:
@@ -114,23 +116,33 @@ class TagText:
                 return f"{reason}, read as {' + '.join(told)}"
         return ""
 
+    def _read_all(self, texts: Sequence[str]) -> None:
+        """Read the phrases of many texts at once, which is several times faster than one by one."""
+        phrases: dict[str, None] = {}
+        for text in texts:
+            wanted, refused = split(text)
+            phrases |= dict.fromkeys((text, wanted, *refused))
+        new = [phrase for phrase in phrases if phrase not in self._read_before]
+        for phrase, vector in zip(new, self._vectors(new), strict=True):
+            self._read_before[phrase] = self._reading(phrase, vector)
+
     def _read(self, phrase: str) -> Reading:
-        if phrase not in self._read_before:
-            vector = self._vectors([phrase])[0]
-            plain = _plain(phrase)
-            near = np.full(len(AXES), -1.0, np.float32)
-            np.maximum.at(near, OWNER, _cosines(self._wordings, vector))
-            named = [self._axis[found] for found in self._find_axis.findall(plain)]
-            # A sentence's vector blurs what it names; a tag named outright counts in full.
-            near[named] = 1.0
-            outside = self._find_outside.search(plain)
-            self._read_before[phrase] = Reading(
-                near,
-                named=bool(named),
-                outside=outside[1] if outside else "",
-                far=float(_cosines(self._outside, vector).max()),
-            )
         return self._read_before[phrase]
+
+    def _reading(self, phrase: str, vector: FloatArray) -> Reading:
+        plain = _plain(phrase)
+        near = np.full(len(AXES), -1.0, np.float32)
+        np.maximum.at(near, OWNER, _cosines(self._wordings, vector))
+        named = [self._axis[found] for found in self._find_axis.findall(plain)]
+        # A sentence's vector blurs what it names; a tag named outright counts in full.
+        near[named] = 1.0
+        outside = self._find_outside.search(plain)
+        return Reading(
+            near,
+            named=bool(named),
+            outside=outside[1] if outside else "",
+            far=float(_cosines(self._outside, vector).max()),
+        )
 
 
 def _refusal(mix: Mix) -> Mix:
