@@ -44,14 +44,20 @@ def ask(songs: Path, sentence: str, corrections: tuple[str, ...], dry_run: bool,
       clapbatch ask songs/ "something like fur elise without drums"
       clapbatch ask songs/ "upbeat latin around 120 bpm" --set tempo=any
     """
-    from clapbatch.cli.hits import show
     from clapbatch.language.understand import understand
-    from clapbatch.search.asked import answer
 
     request = _corrected(understand(sentence), corrections)
     if dry_run:
         show_request(request, flags["as_json"])
         return 0
+    return answer_request(songs, request, k, update, flags)
+
+
+def answer_request(songs: Path, request: Request, k: int, update: bool, flags: Any) -> int:
+    """Answer a sentence that was taken apart, and show how it was understood; an exit code."""
+    from clapbatch.cli.hits import show
+    from clapbatch.search.asked import answer
+
     with opened_shelf(songs, update, flags) as (shelf, progress):
         meter = None
         if request.tempo is not None:

@@ -36,9 +36,9 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
 
     SONGS is a folder, a list (.m3u, .m3u8, .txt) or one file. A sentence may end in a weight:
     "solo piano:2". The score is the weighted mean of the wanted sentences' scores, less those of
-    the unwanted ones. Say what should not be heard by its name: --not drums. A sentence that
-    refuses something ("calm piano, no vocals") is taken apart as `clapbatch ask` does, and shown
-    so; --literal sends it as it is.
+    the unwanted ones. Say what should not be heard by its name: --not drums. A sentence in which
+    there is more than an encoder can hear ("calm piano, no vocals", "latin around 120 bpm, like
+    buena vista") is taken apart as `clapbatch ask` does, and shown so; --literal sends it as it is.
 
     \b
     Examples:
@@ -46,9 +46,11 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
       clapbatch search ~/Music "solo piano" --and "sad:0.5" --not vocals -k 50
       clapbatch search ~/Music "applause" --scorer max --json
     """
-    from clapbatch.cli.ask import show_request
+    from clapbatch.cli.ask import answer_request, show_request
     from clapbatch.cli.hits import show
+    from clapbatch.engine.events import Note
     from clapbatch.errors import UsageError
+    from clapbatch.language.understand import understand
     from clapbatch.search.asked import rewrite
     from clapbatch.search.hubs import ask_without_hubs
     from clapbatch.search.prompts import read_prompts
@@ -58,9 +60,17 @@ def search(songs: Path, sentence: str, also: tuple[str, ...], without: tuple[str
         raise UsageError("--hubs looks at every song; leave out --approximate")
     prompts = read_prompts(sentence, also, without)
     requests: tuple[Request, ...] = ()
+    left_out = False
     if not literal:
+        request = understand(prompts[0].query.id)
+        if request.tempo or request.references or request.unwanted_references:
+            if not (also or without or approximate) and hubs == "none":
+                return answer_request(songs, request, k, update, flags)
+            left_out = True
         prompts, requests = rewrite(prompts)
     with opened_shelf(songs, update, flags, [p.query for p in prompts]) as (shelf, progress):
+        if left_out:
+            progress(Note("a tempo or a song to resemble counts only in a sentence by itself"))
         if hubs == "none":
             ranking = ask_sentences(shelf, prompts, k, progress, approximate)
         else:

@@ -82,6 +82,26 @@ def test_search_as_csv_has_a_column_a_sentence(clapbatch, library):
     assert rows[0]["audio_file"] == "high/c440.wav"
 
 
+def test_search_takes_a_sentence_apart_that_names_a_song(clapbatch, library):
+    said = clapbatch("search", library, "like d880", *PITCH, "--json")
+    told = json.loads(said.out)
+    assert told["understood"]["songs_taken_for"] == {"d880": ["high/d880.ogg"]}
+    assert told["results"][0]["audio_file"] == "high/c440.wav"
+    asked = json.loads(clapbatch("ask", library, "like d880", *PITCH, "--json").out)
+    assert told == asked
+    literal = json.loads(
+        clapbatch("search", library, "like d880", "--literal", *PITCH, "--json").out
+    )
+    assert "understood" not in literal
+    assert len(literal["results"]) == 4
+
+
+def test_search_says_what_it_leaves_out_beside_other_sentences(clapbatch, library):
+    said = clapbatch("search", library, "like d880", "--and", "110 Hz", *PITCH)
+    assert "counts only in a sentence by itself" in said.err
+    assert said.code == 0
+
+
 def test_search_flags_words_outside_the_vocabulary(clapbatch, library):
     said = clapbatch("search", library, "whale song", *PITCH)
     assert "(?) whale song: it reads only pitches such as 440 Hz" in said.out
