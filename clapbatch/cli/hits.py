@@ -112,6 +112,8 @@ def _table(ranking: Ranking) -> None:
     console.print(table)
     songs = "1 song" if ranking.searched == 1 else f"{ranking.searched:,} songs"
     console.print(Text(f"{visible(ranking.question)}: {songs} compared, encoder {ranking.encoder}"))
+    if ranking.hits and all(hit.label == "LOW" for hit in ranking.hits):
+        console.print(Text("all are LOW: no song answers this well", style="yellow"))
     for reason in ranking.hits[0].reasons if ranking.hits else ():
         if reason.note:
             console.print(Text(f"(?) {visible(reason.text)}: {reason.note}", style="yellow"))

@@ -102,6 +102,12 @@ def test_search_says_what_it_leaves_out_beside_other_sentences(clapbatch, librar
     assert said.code == 0
 
 
+def test_an_answer_of_nothing_but_low_says_so(clapbatch, library):
+    said = clapbatch("search", library, "1760 Hz", "-k", 3, *PITCH)
+    assert "all are LOW: no song answers this well" in said.out
+    assert "all are LOW" not in clapbatch("search", library, "440 Hz", "-k", 3, *PITCH).out
+
+
 def test_search_flags_words_outside_the_vocabulary(clapbatch, library):
     said = clapbatch("search", library, "whale song", *PITCH)
     assert "(?) whale song: it reads only pitches such as 440 Hz" in said.out
@@ -316,6 +322,8 @@ def test_real_recordings_are_like_what_a_listener_calls_like(clapbatch):
     order = [hit["audio_file"].split(" - ")[1][:12] for hit in json.loads(said.out)["results"]]
     assert order[0] == "Dance of the"
     assert "Glacier Bay " in order[2:]
+    nothing_like_it = clapbatch("similar", SONGS, "Vibe Ace", "-k", 6, *MUSICNN)
+    assert "all are LOW" in nothing_like_it.out
 
 
 @needs_songs
