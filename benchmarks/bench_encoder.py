@@ -279,7 +279,9 @@ def in_turn(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[st
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--laion-python", help="python of an environment with laion-clap 1.1.7")
+    parser.add_argument(
+        "--laion-python", help="python of an environment with laion-clap 1.1.7 and pillow"
+    )
     parser.add_argument("--songs", type=Path, default=common.SAMPLE_SONGS, help="folder of .ogg")
     parser.add_argument("--size", choices=SIZES, default="base")
     parser.add_argument("--windows", type=int, default=16, help="timed; at least eight a core")

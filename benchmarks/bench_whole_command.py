@@ -117,7 +117,9 @@ def write_songs(source: Path, folder: Path, minutes: int) -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=QUESTION)
-    parser.add_argument("--laion-python", help="python of an environment with laion-clap 1.1.7")
+    parser.add_argument(
+        "--laion-python", help="python of an environment with laion-clap 1.1.7 and pillow"
+    )
     parser.add_argument("--songs", type=Path, default=common.SAMPLE_SONGS, help="folder of .ogg")
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)

@@ -68,10 +68,12 @@ def write(name: str, question: str, facts: Mapping[str, Any], result: Mapping[st
 
 
 def _processor() -> str:
+    """Name, family and model: in virtual machines the name alone may say too little."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        facts = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+        return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"
+    except (OSError, KeyError):
         return platform.processor() or platform.machine()
 
 
