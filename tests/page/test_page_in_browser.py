@@ -407,6 +407,35 @@ def test_the_scale_runs_evenly_from_light_to_dark(reader: Reader, small: Path) -
     reader.script("localStorage.clear()")
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_number_can_be_read_on_its_colour(
+    reader: Reader, small: Path, analysis, dark: bool
+) -> None:
+    """Those too that lie beyond the ends of the scale."""
+    reader.look(width=1300, height=900, dark=dark)
+    reader.open(small)
+    spans = reader.script("""
+        const style = getComputedStyle(document.querySelector('.stage'));
+        const [width, height] = ['--cell', '--row'].map((name) => parseFloat(style.getPropertyValue(name)));
+        const canvas = document.querySelector('.stage > canvas');
+        const dots = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        const ratio = canvas.width / canvas.clientWidth;
+        const span = (row, column) => {
+          let [low, high] = [255, 0];
+          for (let y = row * height + 3; y < (row + 1) * height - 3; y++)
+            for (let x = column * width + 3; x < (column + 1) * width - 3; x++) {
+              const at = 4 * (Math.round(y * ratio) * canvas.width + Math.round(x * ratio));
+              const light = 0.3 * dots.data[at] + 0.6 * dots.data[at + 1] + 0.1 * dots.data[at + 2];
+              [low, high] = [Math.min(low, light), Math.max(high, light)];
+            }
+          return high - low;
+        };
+        return [...Array(10)].flatMap((_, row) => [...Array(10)].map((_, column) => span(row, column)));
+    """)  # noqa: E501
+    assert "or less" in reader.texts(".ramp-line")[0]
+    assert min(spans) > 60
+
+
 @pytest.mark.parametrize("place", ["", "#song-2", "#queries", "#query-3", "#similar-2", "#about"])
 def test_fits_a_phone(reader: Reader, small: Path, place: str) -> None:
     reader.look(width=390, height=844, dark=False, mobile=True)

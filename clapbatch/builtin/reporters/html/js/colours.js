@@ -31,7 +31,7 @@ const RAMPS = {
 };
 
 function between(stops, share) {
-  const place = share * (stops.length - 1);
+  const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
   const below = Math.min(stops.length - 2, Math.floor(place));
   return stops[below] + (stops[below + 1] - stops[below]) * (place - below);
 }
