@@ -33,6 +33,7 @@ function makeTimeline(song, cosines, chosen, moments, onMove) {
       },
       {
         stroke: tone("soft"), grid: { stroke: tone("line"), width: 1 }, ticks: { show: false },
+        incrs: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], // steps that two decimals can tell
         values: (_, marks) => marks.map((mark) => mark.toFixed(2).replace("-", "−")), font: axisFont(), size: 56,
       },
     ],
