@@ -15,7 +15,7 @@ jobs can gain is therefore less than 2, the less the larger the decoder's share:
 it is some 8 % of the work, about 1.85.
 
     python benchmarks/bench_scaling.py [--encoder musicnn|clap] [--rounds 3] [--songs 12]
-        [--long-minutes 30] [--backends threads loky dask]
+        [--long-minutes 30] [--workloads many long] [--backends threads loky dask]
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ import soundfile
 from common import SAMPLE_SONGS, machine, write
 
 MINUTES, SHORT_SECONDS = 3, 3
+WORKLOADS = ("many", "long")
 CHILD = """
 import sys
 from clapbatch.cli.main import main
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--songs", type=int, default=12)
     parser.add_argument("--long-minutes", type=int, default=30)
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--backends", nargs="+", default=["threads", "loky", "dask"])
     arguments = parser.parse_args()
     facts = machine()
@@ -203,27 +205,27 @@ def main() -> None:
         for number in range(-1, arguments.rounds):
             for backend in arguments.backends:
                 address = scheduler if backend == "dask" else None
-                for workload, songs in places.items():
-                    if number < 0 and workload != "short":
-                        continue  # the round before the first only warms up
+                # The round before the first only warms up.
+                for workload in ("short", *(arguments.workloads if number >= 0 else ())):
                     for jobs in (1, 2):
-                        measured = bench.run(songs, backend, jobs, address)
+                        measured = bench.run(places[workload], backend, jobs, address)
                         if number >= 0:
                             runs.setdefault((backend, workload, jobs), []).append(measured)
     audio = {"many": arguments.songs * MINUTES * 60, "long": arguments.long_minutes * 60}
     result: dict[str, Any] = {}
     for backend in arguments.backends:
         told: dict[str, Any] = {}
-        for workload, seconds in audio.items():
+        for workload in arguments.workloads:
+            seconds = audio[workload]
             one, two = (median(runs[backend, workload, jobs], "seconds") for jobs in (1, 2))
             told[workload] = {
                 "seconds_with_1_and_2_jobs": [one, two],
                 "real_time_with_1_and_2_jobs": [round(seconds / one), round(seconds / two)],
                 "speedup": round(one / two, 2),
             }
-        many = runs[backend, "many", 2]
-        told["program_mib"] = max(run["program_mib"] for run in many)
-        told["largest_worker_mib"] = max(run["worker_mib"] for run in many)
+        with_two = runs[backend, arguments.workloads[0], 2]
+        told["program_mib"] = max(run["program_mib"] for run in with_two)
+        told["largest_worker_mib"] = max(run["worker_mib"] for run in with_two)
         told["seconds_to_start_and_embed_one_short_song"] = median(
             runs[backend, "short", 2], "process_seconds"
         )
