@@ -116,12 +116,13 @@ def blamed(items: Callable[[], Iterator[Any]], stage: str, plugin: str) -> Itera
     except Exception as error:
         # What one loader cannot read, another may.
         another = stage == "load" or isinstance(error, RecordingError)
-        blamed = StageError(stage, plugin, reason_of(error), another)
-        blamed.unknown_format = isinstance(error, UnknownFormatError)
-        raise blamed from error
+        told = StageError(stage, plugin, reason_of(error), another)
+        told.unknown_format = isinstance(error, UnknownFormatError)
+        raise told from error
 
 
 def reason_of(error: Exception) -> str:
+    """What went wrong in a plugin, in words for a row of failures.csv."""
     if isinstance(error, RecordingError):
         return str(error)
     if isinstance(error, PluginError):
