@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clapbatch.api import FloatArray, LoaderSpec, Needs, RecordingError, Track, hookimpl
 from clapbatch.builtin.loaders.diagnosis import BROKEN, reason_of, size_of, why_not_opened
@@ -164,39 +163,63 @@ def _spare_layout(frame: AudioFrame) -> None:
 
 
 def _gathered(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, FloatArray]]:
-    """Join frames, a few milliseconds each, to mono blocks of one sample rate."""
-    block = np.empty(0, np.float32)
-    filled = rate = 0
+    """Join frames, a few milliseconds each, to mono blocks of one sample rate.
+
+    A frame is copied and no more: what Python does for each, it does for one song at a time.
+    """
+    block: _Block | None = None
     for frame in frames:
-        samples = frame.samples
-        if frame.sample_rate != rate or filled + samples > len(block):
-            if filled:
-                yield rate, block[:filled]
-            block, filled = np.empty(max(BLOCK, samples), np.float32), 0
-            rate = frame.sample_rate
-        channels, scale = _channels(frame)
-        mix(channels, scale, block[filled : filled + samples])
-        filled += samples
-    if filled:
-        yield rate, block[:filled]
+        if block is None or not block.add(frame):
+            if block is not None:
+                yield block.rate, block.mono()
+            block = _Block(frame)
+    if block is not None:
+        yield block.rate, block.mono()
 
 
-def _channels(frame: AudioFrame) -> tuple[list[NDArray[Any]], float]:
-    """A frame's channels, each (samples,), as the decoder made them, and the factor to -1..1."""
-    from av.audio.plane import AudioPlane
+class _Block:
+    """Frames of one rate and format, as the decoder made them: room for `BLOCK` samples."""
 
-    kind, scale = FORMATS[frame.format.name.removesuffix("p")]
-    count, samples = frame.layout.nb_channels, frame.samples
-    # Not frame.planes: it looks for an end that 8 and more planes do not have, and goes astray.
-    if frame.format.is_planar:
-        planes = [memoryview(AudioPlane(frame, index)) for index in range(count)]
-        channels = [np.frombuffer(plane, kind, samples) for plane in planes]
-    else:
-        together = np.frombuffer(memoryview(AudioPlane(frame, 0)), kind, samples * count)
-        channels = list(together.reshape(samples, count).T)
-    if kind == "u1":
-        channels = [channel.astype(np.int16) - 128 for channel in channels]
-    return channels, scale
+    def __init__(self, frame: AudioFrame) -> None:
+        self.rate = frame.sample_rate
+        self._format = frame.format.name
+        self._channels = frame.layout.nb_channels
+        self._samples = 0
+        kind, self._scale = FORMATS[self._format.removesuffix("p")]
+        planes = self._channels if frame.format.is_planar else 1
+        room = max(BLOCK, frame.samples) * self._channels // planes
+        self._planes = [np.empty(room, kind) for _ in range(planes)]
+        self._bytes = [memoryview(plane.view(np.uint8)) for plane in self._planes]
+        self._width = self._planes[0].itemsize * self._channels // planes
+        self.add(frame)
+
+    def add(self, frame: AudioFrame) -> bool:
+        """Whether the frame is of the same kind, and fitted."""
+        from av.audio.plane import AudioPlane
+
+        kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
+        start, size = self._samples * self._width, frame.samples * self._width
+        if kind != (self.rate, self._format, self._channels) or start + size > len(self._bytes[0]):
+            return False
+        for index, place in enumerate(self._bytes):
+            # Not frame.planes: it looks for an end that 8 and more planes do not have, and goes
+            # astray.
+            place[start : start + size] = memoryview(AudioPlane(frame, index))[:size]
+        self._samples += frame.samples
+        return True
+
+    def mono(self) -> FloatArray:
+        """float32 (samples,): the mean of the channels, -1..1."""
+        if len(self._planes) == self._channels:
+            channels = [plane[: self._samples] for plane in self._planes]
+        else:
+            together = self._planes[0][: self._samples * self._channels]
+            channels = list(together.reshape(self._samples, self._channels).T)
+        if channels[0].dtype == np.uint8:
+            channels = [channel.astype(np.int16) - 128 for channel in channels]
+        sound = np.empty(self._samples, np.float32)
+        mix(channels, self._scale, sound)
+        return sound
 
 
 def _identity(options: Any) -> Mapping[str, str]:
