@@ -93,7 +93,7 @@ class Bench:
         runtime = choose_runtime(
             "openvino", "cpu", precision, threads=self.threads, graphs=self.folder
         )
-        encoder = ClapAudio(str(self.checkpoint), BATCH, runtime)
+        encoder = ClapAudio(str(self.checkpoint), runtime)
         pool = ThreadPoolExecutor(self.threads)
 
         def embed(windows: list[Segment]) -> FloatArray:

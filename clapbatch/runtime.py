@@ -75,6 +75,7 @@ class Runtime:
         *,
         key: str,
         any_shape: bool = False,
+        any_rows: bool = False,
     ) -> Compiled:
         """Make a module callable with numpy arrays of exactly the example's shapes and types.
 
@@ -85,16 +86,45 @@ class Runtime:
             sha256. Change it whenever `build` would give another function.
         any_shape : keep one graph for all shapes that this module is compiled for, where a module
             is wanted in several; what is returned still takes the example's shapes alone.
+        any_rows : take any number of rows (first axis, of every input) up to the example's. Only
+            for a module in which a row's output depends on that row alone.
 
         Raises
         ------
         ModelError
-            If a new graph cannot be written. A kept one that cannot be read is made anew.
+            If a new graph cannot be written, or a GPU's memory is too small. A kept graph that
+            cannot be read is made anew.
         UsageError
             If this machine lacks the device or the precision.
         """
+        compiled = self._compile(build, example, key, any_shape)
+        shapes = [array.shape for array in example]
+
+        def call(*inputs: NDArray[Any]) -> NDArray[np.float32]:
+            if [array.shape for array in inputs] == shapes:
+                return compiled(*inputs)
+            given, rows = len(inputs[0]), len(example[0])
+            own = [(given, *shape[1:]) for shape in shapes]
+            if not any_rows or not 0 < given < rows or [array.shape for array in inputs] != own:
+                raise ValueError(f"a module compiled for shapes {shapes} got others")
+            if self.device == "cuda":  # which fills the other rows with what others ask
+                return compiled(*inputs)
+            filled = (np.pad(array, _after(array, rows - given)) for array in inputs)
+            return compiled(*filled)[:given]
+
+        return call
+
+    def _compile(
+        self,
+        build: Callable[[], torch.nn.Module],
+        example: Sequence[NDArray[Any]],
+        key: str,
+        any_shape: bool,
+    ) -> Compiled:
         if self.engine == TORCH:
-            return _TorchFunction(build(), self.device, self.precision)
+            from clapbatch.torch_runtime import torch_function
+
+            return torch_function(build(), example, self.device, self.precision == BF16)
         shapes = [list(array.shape) for array in example]
         kept = [[-1] * len(shape) for shape in shapes] if any_shape else shapes
         types = [str(array.dtype) for array in example]
@@ -171,11 +201,11 @@ class _OpenVinoFunction:
             "ENABLE_HYPER_THREADING": "YES",
             "ENABLE_CPU_PINNING": "NO",
         }
-        self._shapes = [array.shape for array in example]
         self._types = [array.dtype for array in example]
+        shapes = [array.shape for array in example]
         try:
             graph = core.read_model(path)
-            graph.reshape({i: list(shape) for i, shape in enumerate(self._shapes)})
+            graph.reshape({i: list(shape) for i, shape in enumerate(shapes)})
             compiled = core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
@@ -187,8 +217,6 @@ class _OpenVinoFunction:
             self(*example)
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
-        if [array.shape for array in inputs] != self._shapes:
-            raise ValueError(f"a graph made for shapes {self._shapes} got others")
         arrays = [
             np.ascontiguousarray(array, dtype)
             for array, dtype in zip(inputs, self._types, strict=True)
@@ -202,44 +230,9 @@ class _OpenVinoFunction:
             self._idle.put(request)
 
 
-class _TorchFunction:
-    """The module itself, deterministic."""
-
-    def __init__(self, module: torch.nn.Module, device: str, precision: str) -> None:
-        make_torch_deterministic()
-        try:
-            self._module = module.eval().to(device)
-        except (AssertionError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise UsageError(f"torch cannot use the device {device} ({reason})") from error
-        self._device = device
-        self._precision = precision
-
-    def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
-        import torch
-
-        tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device, torch.bfloat16, enabled=self._precision == BF16),
-        ):
-            output = self._module(*(tensor.to(self._device) for tensor in tensors))
-        result: NDArray[np.float32] = output.float().cpu().numpy()
-        return result
-
-
-def make_torch_deterministic() -> None:
-    """One thread a call and the same bits every time; before CUDA starts."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    import torch
-
-    torch.set_num_threads(1)
-    torch.manual_seed(42)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+def _after(array: NDArray[Any], rows: int) -> list[tuple[int, int]]:
+    """For np.pad: so many rows more, after those that are there."""
+    return [(0, rows), *[(0, 0)] * (array.ndim - 1)]
 
 
 def _convert(

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1] / "clapbatch"
 # From the ground up; modules that share a floor stand in one tuple.
 FLOORS = [
     ("errors", "folders", "fingerprint", "domain"),
+    ("torch_runtime",),
     ("runtime", "downloads"),
     ("roles",),
     ("hookspecs",),

@@ -70,6 +70,20 @@ def test_the_bits_are_the_same_for_any_number_of_threads_and_calls_at_once(graph
             np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("engine", [OPENVINO, TORCH])
+def test_fewer_rows_than_the_examples_are_taken_only_where_that_was_asked_for(
+    graphs: Path, engine: str
+) -> None:
+    (x,) = inputs(1)
+    exact = on(graphs, engine).compile(Tiny, EXAMPLE, key="tiny")
+    free = on(graphs, engine).compile(Tiny, EXAMPLE, key="tiny", any_rows=True)
+    np.testing.assert_array_equal(free(x), exact(x))
+    np.testing.assert_array_equal(free(x[:1]), exact(x)[:1])
+    for compiled, wrong in ((exact, x[:1]), (free, x[:0]), (free, x[:1, :2])):
+        with pytest.raises(ValueError, match="shapes"):
+            compiled(wrong)
+
+
 def test_an_answer_is_not_overwritten_by_the_next(graphs: Path) -> None:
     compiled = on(graphs).compile(Tiny, EXAMPLE, key="tiny")
     first, second = inputs(2)

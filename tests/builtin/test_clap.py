@@ -127,8 +127,24 @@ def test_torch_and_openvino_agree(checkpoint: Path, recordings: Path) -> None:
     assert _difference(*texts) < TOLERANCE
 
 
-def _runtime(engine: str) -> Runtime:
-    return choose_runtime(engine, "cpu", "float32", threads=1, graphs=cpu_runtime().graphs)
+def test_torch_in_bf16_gives_unit_vectors_close_to_those_of_float32(
+    checkpoint: Path, recordings: Path
+) -> None:
+    windows = _windows(recordings / "song.mp3")
+    options = _options(checkpoint)
+    exact, rough = (_runtime("torch", precision) for precision in ("float32", "bf16"))
+    assert SPEC.make_text is not None
+    for one, other in (
+        (SPEC.make(options, exact).embed(windows), SPEC.make(options, rough).embed(windows)),
+        (SPEC.make_text(options, exact).embed(TEXTS), SPEC.make_text(options, rough).embed(TEXTS)),
+    ):
+        assert np.linalg.norm(other, axis=1) == pytest.approx(1, abs=1e-5)
+        assert (one * other).sum(axis=1).min() > 0.9999
+        assert not np.array_equal(one, other)
+
+
+def _runtime(engine: str, precision: str = "float32") -> Runtime:
+    return choose_runtime(engine, "cpu", precision, threads=1, graphs=cpu_runtime().graphs)
 
 
 def test_a_text_beyond_77_tokens_is_noted_and_shares_the_vector_of_its_beginning(

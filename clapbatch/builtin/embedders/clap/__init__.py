@@ -31,7 +31,7 @@ class ClapOptions:
     checkpoint: str = option(
         "music", f"{', '.join(PUBLISHED)}, or the path of a .pt or .safetensors file"
     )
-    batch: int = option(8, "windows embedded in one call; on a GPU, in one product")
+    batch: int = option(8, "windows that share a spectrogram and are embedded in one call")
 
     def __post_init__(self) -> None:
         if self.checkpoint not in PUBLISHED and Path(self.checkpoint).suffix not in SUFFIXES:
@@ -81,7 +81,7 @@ def doubt(options: ClapOptions) -> str:
 def make(options: ClapOptions, runtime: Runtime) -> Encoder:
     from clapbatch.builtin.embedders.clap.audio import ClapAudio
 
-    return ClapAudio(options.checkpoint, options.batch, runtime)
+    return ClapAudio(options.checkpoint, runtime)
 
 
 def make_text(options: ClapOptions, runtime: Runtime) -> TextEncoder:

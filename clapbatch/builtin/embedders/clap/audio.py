@@ -18,33 +18,36 @@ if TYPE_CHECKING:
 GRAPH_VERSION = 1
 
 
+# Windows a product on a GPU. An H100 in bf16 does 65 % of its most windows a second with 8, 81 %
+# with 16, 92 % with 32; more would stay empty where it waits for the decoder.
+GPU_WINDOWS = 16
+
+
 class ClapAudio:
     """Segments -> unit vectors.
 
-    batch : windows a product. One is best on a processor, where it wastes nothing on a song's last
-    windows; a GPU wants many, and the last batch of a song is then filled up with silence.
+    One window a product on a processor, where more are no faster. On a GPU several, of several
+    calls if they wait for it together.
     """
 
-    def __init__(self, checkpoint: str, batch: int, runtime: Runtime) -> None:
+    def __init__(self, checkpoint: str, runtime: Runtime) -> None:
         sha256 = checkpoints.identity(checkpoint)["weights"]
-        self._batch = batch if runtime.engine == "torch" else 1
+        self._windows = 1 if runtime.device == "cpu" else GPU_WINDOWS
         self._log_mel = LogMel()
         self._tower = checkpoints.own_graphs(runtime, sha256).compile(
             lambda: _tower(checkpoint),
-            [np.zeros((self._batch, FRAMES, MELS), np.float32)],
+            [np.zeros((self._windows, FRAMES, MELS), np.float32)],
             key=f"clap-audio-{GRAPH_VERSION}-{sha256}",
+            any_rows=True,
         )
 
     def embed(self, segments: Sequence[Segment]) -> FloatArray:
         """float32 (len(segments), dim), unit rows. Segments: at most 10 s at 48 kHz each."""
         spectrograms = self._log_mel(segments)
-        count = len(spectrograms)
-        missing = -count % self._batch
-        if missing:
-            spectrograms = np.pad(spectrograms, ((0, missing), (0, 0), (0, 0)))
-        starts = range(0, len(spectrograms), self._batch)
-        vectors = [self._tower(spectrograms[start : start + self._batch]) for start in starts]
-        return np.concatenate(vectors)[:count]
+        starts = range(0, len(spectrograms), self._windows)
+        return np.concatenate(
+            [self._tower(spectrograms[start : start + self._windows]) for start in starts]
+        )
 
 
 def _tower(checkpoint: str) -> AudioTower:

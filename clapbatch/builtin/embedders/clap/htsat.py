@@ -60,7 +60,8 @@ class AudioTower(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         features = self.audio_branch(log_mel)
         vectors: Tensor = self.audio_projection(features)
-        unit: Tensor = functional.normalize(vectors, dim=-1)
+        # In float32 whatever the precision: rounded to bf16, a unit vector is none any more.
+        unit: Tensor = functional.normalize(vectors.float(), dim=-1)
         return unit
 
 
@@ -211,6 +212,8 @@ class WindowAttention(nn.Module):
     def bias(self, batch: int) -> Tensor:
         """What is added to the logits: (1 or batch × windows, heads, 64, 64)."""
         bias = self.relative_position_bias_table[self.relative].permute(2, 0, 1)[None]
+        # Laid out in rows, or a GPU takes its slow path for attention.
+        bias = bias.contiguous()
         if self.mask is None:
             return bias
         return (bias + self.mask[:, None]).repeat(batch, 1, 1, 1)

@@ -58,4 +58,5 @@ class TextTower(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         pooled = self.text_branch(input_ids=ids, attention_mask=mask).pooler_output
-        return functional.normalize(self.text_projection(pooled), dim=-1)
+        # In float32 whatever the precision: rounded to bf16, a unit vector is none any more.
+        return functional.normalize(self.text_projection(pooled).float(), dim=-1)

@@ -67,7 +67,7 @@ class SentenceNetwork(nn.Module):
         x = self.norm(x)
         for layer in self.layers:
             x = layer(x, hidden)
-        mean = (x * present.unsqueeze(2)).sum(1) / present.sum(1, keepdim=True)
+        mean = (x.float() * present.unsqueeze(2)).sum(1) / present.sum(1, keepdim=True)
         return nn.functional.normalize(mean, dim=1)
 
 
