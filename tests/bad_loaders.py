@@ -44,6 +44,34 @@ class Vanishing:
         os.unlink(track.path)
 
 
+class Crashing:
+    """Takes its process with it, but only for one song."""
+
+    def blocks(self, track, needs):
+        yield np.ones(needs.rate, np.float32)
+        if track.name == "a110.wav":
+            os._exit(7)
+
+
+class Printing:
+    """Says something on standard output, as some libraries do."""
+
+    def blocks(self, track, needs):
+        print("hello from the loader", flush=True)
+        os.write(1, b"and from its library")
+        yield np.ones(needs.rate, np.float32)
+
+
+class OddError(Exception):
+    def __init__(self, two, arguments):
+        super().__init__("an error that cannot be sent")
+
+
+class RaisingOdd:
+    def blocks(self, track, needs):
+        raise OddError(1, 2)
+
+
 class Raising:
     def blocks(self, track, needs):
         raise KeyError("no such thing")
@@ -60,9 +88,12 @@ def register_loaders():
             suffixes=(".wav",),
         )
         for name, loader in (
+            ("crashing", Crashing),
             ("hanging", Hanging),
             ("hanging-for-all", HangingForAll),
+            ("printing", Printing),
             ("raising", Raising),
+            ("raising-odd", RaisingOdd),
             ("vanishing", Vanishing),
             ("writing", Writing),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Failure
+from clapbatch.engine.decoding import dismiss, end_with
 from clapbatch.engine.pipeline import Job
 from clapbatch.engine.reading import abandon
 from clapbatch.errors import UsageError
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 EmbedTrack = Callable[[Job, R, int], tuple[Job, T]]
-# How often a worker process looks whether the program still lives.
-WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ def run(
     try:
         yield from _run(embed_track, jobs, recipe, config)
     finally:
+        dismiss()
         abandon()
 
 
@@ -106,7 +105,7 @@ def _parallel(
 
     own: dict[str, Any] = {}
     if engine.backend == "loky":
-        own = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        own = {"initializer": end_with, "initargs": (os.getpid(),)}
 
     def handed_out() -> Iterator[Job]:
         for job in jobs:
@@ -150,17 +149,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _end_with(program: int) -> None:
-    """In a worker process: end when the program does. Nothing else would, if it was killed."""
-
-    def watch() -> None:
-        while os.getppid() == program:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def _worker_failure(job: Job) -> Failure:

@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 
 from clapbatch.domain import Embeddings, Failure, FloatArray, Segment, Track
+from clapbatch.engine.decoding import Decoders
 from clapbatch.engine.determinism import prepare_worker
 from clapbatch.engine.reading import READ_AHEAD, Reader, StageError, blamed, reason_of
 from clapbatch.engine.recipe import Recipe
@@ -29,6 +30,8 @@ from clapbatch.roles import (
 )
 from clapbatch.store import Content
 
+# With more threads than this, songs are decoded in processes of their own.
+DECODE_APART = 2
 # Rows may be this far from unit length before their plugin is blamed.
 UNIT_TOLERANCE = 1e-3
 
@@ -108,9 +111,11 @@ class Chain:
         self._recipe = recipe
         # Tried in this order whatever the file is called: equal bytes have equal vectors.
         self.loaders: list[tuple[str, Loader]] = []
+        decoders = Decoders(recipe) if threads > DECODE_APART else None
         for name in recipe.loaders:
-            loader = registry.get(LoaderSpec, name)
-            self.loaders.append((name, loader.make(recipe.options_of(loader))))
+            spec = registry.get(LoaderSpec, name)
+            loader: Loader = spec.make(recipe.options_of(spec))
+            self.loaders.append((name, decoders.loader(name, loader) if decoders else loader))
         segmenter = registry.get(SegmenterSpec, recipe.segmenter)
         embedder = registry.get(EmbedderSpec, recipe.embedder)
         self._segmenter: Segmenter = segmenter.make(recipe.options_of(segmenter))

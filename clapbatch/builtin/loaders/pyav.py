@@ -189,7 +189,7 @@ class _Block:
         planes = self._channels if frame.format.is_planar else 1
         room = max(BLOCK, frame.samples) * self._channels // planes
         self._planes = [np.empty(room, kind) for _ in range(planes)]
-        self._bytes = [memoryview(plane.view(np.uint8)) for plane in self._planes]
+        self._bytes = [plane.view(np.uint8).data for plane in self._planes]
         self._width = self._planes[0].itemsize * self._channels // planes
         self.add(frame)
 
