@@ -72,7 +72,7 @@ def main() -> None:
         result |= throughput(checkpoint, arguments.rounds)
         if arguments.songs:
             result["whole_command"] = whole_command(folder, checkpoint, arguments)
-    common.write("bench_gpu", QUESTION, facts, result)
+    common.write("gpu", QUESTION, facts, result)
 
 
 def on(device: str, precision: str) -> Runtime:
