@@ -70,7 +70,8 @@ class _Finder:
         self._axes = shelf.card.song_axes
         self._song = lru_cache(maxsize=HELD)(shelf.song)
         by_content: dict[str, list[int]] = defaultdict(list)
-        for i, sha256 in enumerate(shelf.contents):
+        for i in range(len(shelf.names)):
+            sha256 = shelf.content(i)
             by_content[sha256].append(i)
         self._contents = list(by_content.values())
         self._parent = list(range(len(self._contents)))
@@ -98,7 +99,7 @@ class _Finder:
             song = self._song(i)
             assert song is not None
             assert first is not None
-            sha256 = self._shelf.contents[i]
+            sha256 = self._shelf.content(i)
             relation = "same bytes" if sha256 in contents else "same recording"
             contents.add(sha256)
             copies.append(

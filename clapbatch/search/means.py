@@ -17,9 +17,11 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ from clapbatch.store import Store
 
 VERSION = 1
 INDEX = "index.bin"
+# The last listing's rows in it.
+ROWS = "rows.bin"
 # Rows per product and per write: fixed, because the last bit of a product depends on it.
 BLOCK = 4096
 # Fewer songs are read so quickly that nobody needs to be told.
@@ -46,15 +50,34 @@ class Means:
     """Mean vectors of the songs in a store, under one recipe.
 
     vectors : float32 (rows, dim), means of unit vectors, of length 0 to 1.
-    row : sha256 -> row. durations : seconds, float64 (rows,).
-    file : where the vectors lie, None if only in memory. total : their checksum.
+    hashes : the rows' sha256, 64 characters each, one after the other. durations : seconds,
+    float64 (rows,). file : where the vectors lie, None if only in memory. total : their checksum.
+    known : contents that the store has; None for all.
     """
 
     vectors: FloatArray
-    row: dict[str, int]
+    hashes: str
     durations: TimeArray
     file: Path | None = None
     total: int = 0
+    known: Set[str] | None = None
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """sha256 -> row, of what the store has."""
+        rows = {self.content(i): i for i in range(len(self.durations))}
+        if self.known is None or len(rows) == len(self.known):
+            return rows
+        return {sha256: i for sha256, i in rows.items() if sha256 in self.known}
+
+    @property
+    def file_state(self) -> str:
+        """Another one whenever a row may stand elsewhere."""
+        return f"{self.file and self.file.name} {len(self.durations)} {self.total}"
+
+    def content(self, row: int) -> str:
+        """The sha256 of a row."""
+        return self.hashes[64 * row : 64 * row + 64]
 
     def products(self, vectors: FloatArray) -> FloatArray:
         """Scores of all rows: float32 (m, dim) unit rows -> float32 (rows, m)."""
@@ -96,7 +119,7 @@ def open_means(store: Store, recipe: str, dim: int, on_event: OnEvent = ignore) 
     with _explained(folder):
         means = _read(folder, dim)
         if means is not None and _is_complete(means, known):
-            return _of_store(means, known)
+            return replace(means, known=known)
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             means = _read(folder, dim)  # another program may have been quicker
@@ -108,7 +131,60 @@ def open_means(store: Store, recipe: str, dim: int, on_event: OnEvent = ignore) 
             if len(missing) >= MANY:
                 on_event(Note(f"reading {len(missing):,} stored songs into the search index, once"))
             _append(folder, means, _from_store(store, recipe, missing))
-            return _of_store(_read(folder, dim) or means, known)
+            return replace(_read(folder, dim) or means, known=known)
+
+
+def listed_rows(
+    store: Store, recipe: str, dim: int, paths: Sequence[bytes], on_event: OnEvent = ignore
+) -> tuple[Means, NDArray[np.int64]]:
+    """The means, and the row in them of every file of a listing; -1 where the store knows none.
+
+    What was found for the listing before is found again at once, if neither it nor the store has
+    changed: to ask the store for every file takes longer than to search among them.
+
+    paths : absolute, as the store has them.
+
+    Raises
+    ------
+    StoreError
+        As `open_means` does.
+    """
+    folder = folder_of(store.path) / recipe[:32] if store.path else None
+    listing = blake2b(b"\0".join(paths)).hexdigest()
+    if folder is not None and (means := _read(folder, dim)) is not None:
+        rows = _remembered_rows(folder, [listing, store.state(recipe), means.file_state])
+        if rows is not None and len(rows) == len(paths):
+            return means, rows
+    # Before it is read: what another program adds meanwhile must make the state another.
+    state = store.state(recipe)
+    means = open_means(store, recipe, dim, on_event)
+    seen = store.paths()
+    rows = np.array([means.row.get(seen.get(path, ""), -1) for path in paths], np.int64)
+    if folder is not None:
+        _remember_rows(folder, [listing, state, means.file_state], rows)
+    return means, rows
+
+
+def _remembered_rows(folder: Path, key: list[str]) -> NDArray[np.int64] | None:
+    try:
+        line, data = (folder / ROWS).read_bytes().split(b"\n", 1)
+        if json.loads(line) != [VERSION, *key, zlib.crc32(data)]:
+            return None
+        return np.frombuffer(data, "<i8")
+    except (OSError, ValueError):
+        return None
+
+
+def _remember_rows(folder: Path, key: list[str], rows: NDArray[np.int64]) -> None:
+    data = rows.astype("<i8").tobytes()
+    about = json.dumps([VERSION, *key, zlib.crc32(data)]).encode()
+    draft = folder / f"{ROWS}.{os.getpid()}.draft"
+    try:
+        draft.write_bytes(about + b"\n" + data)
+        os.replace(draft, folder / ROWS)
+    except OSError:  # the next search asks the store again
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def folder_of(store: Path) -> Path:
@@ -136,14 +212,7 @@ def _in_memory(store: Store, recipe: str, dim: int, known: set[str]) -> Means:
     rows = list(_from_store(store, recipe, sorted(known)))
     vectors = np.stack([mean for *_, mean in rows]) if rows else np.empty((0, dim), np.float32)
     durations = np.array([duration for _, duration, _ in rows], np.float64)
-    return Means(vectors, {sha256: i for i, (sha256, *_) in enumerate(rows)}, durations)
-
-
-def _of_store(means: Means, known: set[str]) -> Means:
-    """Without the rows of songs that left the store."""
-    if len(means.row) == len(known):
-        return means
-    return replace(means, row={sha256: i for sha256, i in means.row.items() if sha256 in known})
+    return Means(vectors, "".join(sha256 for sha256, *_ in rows), durations)
 
 
 def _is_complete(means: Means, known: set[str]) -> bool:
@@ -180,9 +249,8 @@ def _read(folder: Path, dim: int) -> Means | None:
         return None
     if _sum(vectors) != about["sum"]:
         return None
-    hexes = records["sha256"].tobytes().hex()
-    row = {hexes[64 * i : 64 * i + 64]: i for i in range(len(records))}
-    return Means(vectors[:, :dim], row, records["duration"].copy(), file, about["sum"])
+    hashes = records["sha256"].tobytes().hex()
+    return Means(vectors[:, :dim], hashes, records["duration"].copy(), file, about["sum"])
 
 
 def _begin(folder: Path, dim: int) -> Means:
@@ -192,28 +260,28 @@ def _begin(folder: Path, dim: int) -> Means:
             old.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(prefix="means-", suffix=".f32", dir=folder)
     os.close(handle)
-    return Means(np.empty((0, dim), np.float32), {}, np.empty(0), Path(name))
+    return Means(np.empty((0, dim), np.float32), "", np.empty(0), Path(name))
 
 
 def _append(folder: Path, means: Means, rows: Iterator[Row]) -> None:
     assert means.file is not None
     stride = _stride(means.vectors.shape[1])
-    names, durations, total = list(means.row), means.durations.tolist(), means.total
+    hashes, durations, total = [means.hashes], means.durations.tolist(), means.total
     with open(means.file, "r+b") as file:
         # What a writer that was killed left behind its last row goes.
-        file.truncate(len(names) * stride * 4)
+        file.truncate(len(durations) * stride * 4)
         file.seek(0, os.SEEK_END)
         while chunk := list(islice(rows, BLOCK)):
             block = np.zeros((len(chunk), stride), "<f4")
             block[:, : means.vectors.shape[1]] = [mean for *_, mean in chunk]
             file.write(block.tobytes())
             total = (total + _sum(block)) % 2**64
-            names += [sha256 for sha256, *_ in chunk]
+            hashes += [sha256 for sha256, *_ in chunk]
             durations += [duration for _, duration, _ in chunk]
         file.flush()
         os.fsync(file.fileno())
-    records = np.empty(len(names), _RECORD)
-    records["sha256"] = np.frombuffer(bytes.fromhex("".join(names)), "V32")
+    records = np.empty(len(durations), _RECORD)
+    records["sha256"] = np.frombuffer(bytes.fromhex("".join(hashes)), "V32")
     records["duration"] = durations
     about = {
         "version": VERSION,

@@ -20,7 +20,7 @@ from clapbatch.errors import StoreError, UsageError
 from clapbatch.library import printable
 from clapbatch.registry import Registry
 from clapbatch.roles import EmbedderSpec, EncoderCard, Scorer, ScorerSpec
-from clapbatch.search.means import Means, open_means
+from clapbatch.search.means import Means, listed_rows, open_means
 from clapbatch.search.update import embed_new
 from clapbatch.store import Store
 
@@ -30,8 +30,7 @@ class Shelf:
     """The songs of a library that are in the store, in the library's order.
 
     names : as `library.list_songs` gives them. paths : absolute, as the disk has them.
-    contents : sha256 of what each file was when it was last looked at. rows : int64, each song's
-    row in `means`. looked : every file was looked at just now.
+    rows : int64, each song's row in `means`. looked : every file was looked at just now.
     unknown : names of the songs that the store does not know: new ones, and those that failed.
     changed : names of known songs whose file turned out to be another one by now, or gone.
     failures : songs that could not be found, or not be embedded when that was tried just now.
@@ -44,12 +43,15 @@ class Shelf:
     means: Means
     names: list[str]
     paths: list[bytes]
-    contents: list[str]
     rows: NDArray[np.int64]
     looked: bool
     unknown: list[str]
     failures: tuple[Failure, ...] = ()
     changed: list[str] = field(default_factory=list)
+
+    def content(self, i: int) -> str:
+        """The sha256 of what a song's file was when it was last looked at."""
+        return self.means.content(int(self.rows[i]))
 
     @property
     def card(self) -> EncoderCard:
@@ -81,7 +83,7 @@ class Shelf:
 
     def song(self, i: int) -> Embeddings | None:
         """A song's segments; None, and it stands in `changed`, if its file is not what it was."""
-        sha256, found = self.contents[i], None
+        sha256, found = self.content(i), None
         if self.looked or self.store.is_unchanged(self.paths[i], sha256):
             found = self.store.get(sha256, self.recipe.audio_fingerprint)
         if found is None:
@@ -112,6 +114,8 @@ def open_shelf(
         on_event(Note(note))
     failures = listing.failures
     paths = _absolute(listing.paths)
+    spec = registry.get(EmbedderSpec, recipe.embedder)
+    dim = spec.card(recipe.options_of(spec)).dim
     if update:
         pairs = zip(listing.names, paths, strict=True)
         tracks = [Track(name, Path(os.fsdecode(path))) for name, path in pairs]
@@ -119,13 +123,10 @@ def open_shelf(
         failures += failed
         # Asked of the files, not of the store: it does not remember what was written just now.
         seen = {os.fsencode(track.path): content.sha256 for track, content in found.items()}
+        means = open_means(store, recipe.audio_fingerprint, dim, on_event)
+        rows = np.array([means.row.get(seen.get(path, ""), -1) for path in paths], np.int64)
     else:
-        seen = store.paths()
-    spec = registry.get(EmbedderSpec, recipe.embedder)
-    dim = spec.card(recipe.options_of(spec)).dim
-    means = open_means(store, recipe.audio_fingerprint, dim, on_event)
-    contents = [seen.get(path, "") for path in paths]
-    rows = np.array([means.row.get(sha256, -1) for sha256 in contents], np.int64)
+        means, rows = listed_rows(store, recipe.audio_fingerprint, dim, paths, on_event)
     known = rows >= 0
     shelf = Shelf(
         config=config,
@@ -135,7 +136,6 @@ def open_shelf(
         means=means,
         names=list(compress(listing.names, known)),
         paths=list(compress(paths, known)),
-        contents=list(compress(contents, known)),
         rows=rows[known],
         looked=update,
         unknown=list(compress(listing.names, ~known)),

@@ -57,7 +57,7 @@ class TempoMeter:
 
     def __call__(self, shelf: Shelf, name: str) -> float | None:
         place = shelf.names.index(name)
-        sha256 = shelf.contents[place]
+        sha256 = shelf.content(place)
         if sha256 not in self._known:
             path = Path(os.fsdecode(shelf.paths[place]))
             self._known[sha256] = measure_tempo(_beginning(shelf, Track(name, path)))

@@ -37,8 +37,8 @@ def clustered(rows: int, dim: int = 32) -> FloatArray:
 def test_nearly_all_of_the_nearest_are_found(tmp_path: Path) -> None:
     vectors = clustered(4000)
     (tmp_path / "means.f32").touch()
-    row = {f"{i}": i for i in range(len(vectors))}
-    means = Means(vectors, row, np.ones(len(vectors)), tmp_path / "means.f32")
+    hashes = "".join(f"{i:064x}" for i in range(len(vectors)))
+    means = Means(vectors, hashes, np.ones(len(vectors)), tmp_path / "means.f32")
     for by_cosine in (True, False):
         recalls = []
         for query in clustered(4020)[-20:]:

@@ -12,8 +12,8 @@ from clapbatch.domain import Embeddings
 from clapbatch.engine.events import Event, Note
 from clapbatch.errors import StoreError
 from clapbatch.search import means as module
-from clapbatch.search.means import folder_of, forget, open_means
-from clapbatch.store import Store
+from clapbatch.search.means import folder_of, forget, listed_rows, open_means
+from clapbatch.store import Content, Store
 
 RECIPE, DIM = "r" * 64, 5
 
@@ -198,3 +198,86 @@ def test_forgetting_removes_every_file(store: Store) -> None:
     forget(store.path)
     assert not folder_of(store.path).exists()
     assert_whole(store, 3)
+
+
+def remember(store: Store, paths: list[bytes], first: int = 0) -> None:
+    """As if the files of these paths had been seen to be the songs from `first` on."""
+    contents = {path: Content(f"{i:064x}", 1, 1) for i, path in enumerate(paths, first)}
+    store._remember(contents)
+
+
+def rows_of(store: Store, paths: list[bytes]) -> list[int]:
+    means, rows = listed_rows(store, RECIPE, DIM, paths)
+    assert [means.content(row) for row in rows if row >= 0] == [
+        sha256 for path in paths if (sha256 := store.paths().get(path, "")) in store.known(RECIPE)
+    ]
+    return [int(row) for row in rows]
+
+
+PATHS = [b"/a", b"/b", b"/c"]
+
+
+def test_a_listing_is_found_again_without_asking_for_its_files(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 0, 3)
+    remember(store, PATHS)
+    rows = rows_of(store, PATHS)
+    assert rows == [0, 1, 2]
+    monkeypatch.setattr(Store, "paths", None)
+    monkeypatch.setattr(Store, "known", None)
+    assert listed_rows(store, RECIPE, DIM, PATHS)[1].tolist() == rows
+
+
+def test_another_listing_has_other_rows(store: Store) -> None:
+    fill(store, 0, 3)
+    remember(store, PATHS)
+    assert rows_of(store, PATHS) == [0, 1, 2]
+    assert rows_of(store, PATHS[::-1]) == [2, 1, 0]
+    assert rows_of(store, [b"/new", *PATHS]) == [-1, 0, 1, 2]
+
+
+def test_a_listing_is_looked_up_again_when_the_store_has_changed(store: Store) -> None:
+    fill(store, 0, 3)
+    remember(store, PATHS[:2])
+    assert rows_of(store, PATHS) == [0, 1, -1]
+    remember(store, PATHS)  # a file more is known
+    assert rows_of(store, PATHS) == [0, 1, 2]
+    remember(store, PATHS[:1], first=2)  # a file has become another song
+    assert rows_of(store, PATHS) == [2, 1, 2]
+    remember(store, PATHS[:1], first=7)  # and one that was not embedded
+    assert rows_of(store, PATHS) == [-1, 1, 2]
+    fill(store, 7, 8)  # until it is
+    assert rows_of(store, PATHS) == [3, 1, 2]
+    store._database.write(lambda db: db.execute("DELETE FROM embeddings WHERE rowid = 2"))
+    assert rows_of(store, PATHS) == [3, -1, 2]
+    forget(store.path or Path())
+    assert rows_of(store, PATHS) == [2, -1, 1]
+
+
+@pytest.mark.parametrize("spoil", [b"", b"no line", b"{}\n", b"[1, 2]\nabc"])
+def test_spoiled_rows_are_looked_up_again(store: Store, spoil: bytes) -> None:
+    fill(store, 0, 3)
+    remember(store, PATHS)
+    rows_of(store, PATHS)
+    (file,) = folder_of(store.path or Path()).rglob("rows.bin")
+    whole = file.read_bytes()
+    for damaged in (spoil, whole[:-1], whole[:-8] + b"\x01" * 8):
+        file.write_bytes(damaged)
+        assert rows_of(store, PATHS) == [0, 1, 2]
+
+
+def test_rows_that_cannot_be_kept_are_looked_up_every_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 0, 3)
+    remember(store, PATHS)
+    open_means(store, RECIPE, DIM)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for _ in range(2):
+        assert rows_of(store, PATHS) == [0, 1, 2]
+    assert not list(folder_of(store.path or Path()).rglob("*.draft"))
