@@ -131,6 +131,7 @@ class LoadedEncoder:
         self._spec = registry.get(EmbedderSpec, recipe.embedder)
         self._options = recipe.options_of(self._spec)
         self._runtime = recipe.runtime(threads)
+        self._text_runtime = recipe.text_runtime(threads)
         self.card: EncoderCard = self._spec.card(self._options)
 
     @property
@@ -204,7 +205,7 @@ class LoadedEncoder:
     def _text_side(self) -> TextEncoder:
         if self._spec.make_text is None:
             raise UsageError(f"the encoder {self.name} has no text side")
-        return self._spec.make_text(self._options, self._runtime)
+        return self._spec.make_text(self._options, self._text_runtime)
 
 
 def load_encoder(

@@ -7,9 +7,12 @@ and as the reference, it is the torch module itself.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import importlib.util
 import os
 import queue
+import re
 import shutil
 import sys
 import tempfile
@@ -161,12 +164,40 @@ def choose_runtime(
 
 
 def _cuda_is_there() -> bool:
-    """Whether torch can use an NVIDIA card; torch is imported only where there are signs of one."""
+    """Whether torch can use an NVIDIA card. Asked of the driver: torch takes seconds to import.
+
+    A driver serves what was built for its own major version of CUDA and for older ones.
+    """
     if not Path("/dev/nvidia0").exists() and shutil.which("nvidia-smi") is None:
         return False
-    import torch
+    wanted = _torch_cuda_version()
+    return wanted is not None and _driver_cuda_version() >= wanted
 
-    return torch.cuda.is_available()
+
+def _torch_cuda_version() -> int | None:
+    """The major version of CUDA that torch was built for, None if for none; torch unimported."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    text = Path(spec.origin).with_name("version.py").read_text("utf-8")
+    found = re.search(r"^cuda\b.*= '(\d+)\.", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _driver_cuda_version() -> int:
+    """The major version of CUDA of the driver; 0 without one, or if it shows no card.
+
+    CUDA Driver API: cuInit, cuDeviceGetCount, cuDriverGetVersion (13000 for 13.0); 0 is success.
+    """
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        cards, version = ctypes.c_int(), ctypes.c_int()
+        ready = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(cards)) == 0
+        if not ready or not cards.value or driver.cuDriverGetVersion(ctypes.byref(version)):
+            return 0
+    except (OSError, AttributeError):
+        return 0
+    return version.value // 1000
 
 
 def _import_openvino() -> ModuleType:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,57 @@ def test_without_signs_of_a_card_torch_is_not_asked(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "exists", lambda path: False)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert not runtime_module._cuda_is_there()
+
+
+class Driver:
+    """libcuda.so.1 with one card, for CUDA 12.8, unless told otherwise."""
+
+    def __init__(self, cards: int = 1, version: int = 12080, ready: int = 0) -> None:
+        self._cards, self._version, self._ready = cards, version, ready
+
+    def cuInit(self, flags: int) -> int:  # noqa: N802
+        return self._ready
+
+    def cuDeviceGetCount(self, place: object) -> int:  # noqa: N802
+        place._obj.value = self._cards  # type: ignore[attr-defined]
+        return 0
+
+    def cuDriverGetVersion(self, place: object) -> int:  # noqa: N802
+        place._obj.value = self._version  # type: ignore[attr-defined]
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "built_for", "usable"),
+    [
+        (Driver(), "'12.4'", True),
+        (Driver(), "'11.8'", True),
+        (Driver(), "'13.0'", False),  # the driver is older
+        (Driver(version=13000), "'12.4'", True),
+        (Driver(), "None", False),  # torch for processors
+        (Driver(cards=0), "'12.4'", False),
+        (Driver(ready=100), "'12.4'", False),
+        (None, "'12.4'", False),  # no driver
+    ],
+)
+def test_a_card_counts_if_its_driver_serves_what_torch_was_built_for(
+    driver: Driver | None, built_for: str, usable: bool, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def load(name: str) -> Driver:
+        if driver is None:
+            raise OSError(f"{name}: cannot open shared object file")
+        return driver
+
+    (tmp_path / "version.py").write_text(
+        f"__version__ = '2.13.0'\ncuda: Optional[str] = {built_for}\nhip: Optional[str] = None\n"
+    )
+    found = ModuleSpec("torch", None, origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(runtime_module.importlib.util, "find_spec", lambda name: found)
+    monkeypatch.setattr(runtime_module.ctypes, "CDLL", load)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert runtime_module._cuda_is_there() is usable
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a card")

@@ -24,7 +24,7 @@ from clapbatch.roles import (
     SegmenterSpec,
     Spec,
 )
-from clapbatch.runtime import Runtime, choose_runtime
+from clapbatch.runtime import FLOAT32, Runtime, choose_runtime
 
 # Raised when the engine itself changes what a segment's vector is.
 EMBEDDING_SCHEMA = 1
@@ -40,6 +40,7 @@ FALLBACK = (
 class Recipe:
     """Names, options and fingerprints. `options` is canonical JSON: role -> all its options.
 
+    engine, device, precision : of the audio side; text_side : the same of the text side.
     audio_identity, text_identity : canonical JSON of everything a side's vectors depend on.
     timeout and plugins do not affect output.
     """
@@ -54,6 +55,7 @@ class Recipe:
     engine: str
     device: str
     precision: str
+    text_side: tuple[str, str, str]
     audio_identity: str
     text_identity: str
     scorer_identity: str
@@ -103,17 +105,23 @@ class Recipe:
         runtime = choose_runtime(
             config.runtime, config.device, config.precision, threads=1, graphs=folders.graphs()
         )
-        text_identity = {
-            "embedder": _identity(embedder, options["embedder"]),
-            "runtime": runtime.identity(),
-        }
+        text_runtime = runtime
+        if config.device == AUTO and runtime.device != "cpu":
+            # A sentence takes a moment on a processor, and no GPU is ready before torch is: that
+            # takes seconds, for songs and sentences that were embedded before, too.
+            text_runtime = choose_runtime(
+                config.runtime, "cpu", FLOAT32, threads=1, graphs=folders.graphs()
+            )
+        embedder_identity = _identity(embedder, options["embedder"])
+        text_identity = {"embedder": embedder_identity, "runtime": text_runtime.identity()}
         audio_identity = {
             "schema": EMBEDDING_SCHEMA,
             "loaders": [_identity(spec, options[_key(spec)]) for spec in loaders],
             "segmenter": _identity(segmenter, options["segmenter"]),
             "needs": asdict(needs),
             "batch": card.batch,
-            **text_identity,
+            "embedder": embedder_identity,
+            "runtime": runtime.identity(),
         }
         return cls(
             loaders=tuple(spec.name for spec in loaders),
@@ -126,6 +134,7 @@ class Recipe:
             engine=runtime.engine,
             device=runtime.device,
             precision=runtime.precision,
+            text_side=(text_runtime.engine, text_runtime.device, text_runtime.precision),
             audio_identity=canonical_json(audio_identity),
             text_identity=canonical_json(text_identity),
             scorer_identity=canonical_json(_identity(scorer, options["scorer"])),
@@ -140,9 +149,13 @@ class Recipe:
         return make_options(spec, json.loads(self.options)[_key(spec)])
 
     def runtime(self, threads: int) -> Runtime:
+        """The audio side's."""
         return choose_runtime(
             self.engine, self.device, self.precision, threads=threads, graphs=folders.graphs()
         )
+
+    def text_runtime(self, threads: int) -> Runtime:
+        return choose_runtime(*self.text_side, threads=threads, graphs=folders.graphs())
 
     def suffixes(self, registry: Registry) -> set[str]:
         """The file endings by which a folder's recordings are found."""
@@ -192,6 +205,7 @@ class Recipe:
             "sample_rate": self.needs.rate,
             "batch": self.batch,
             "runtime": identity["runtime"],
+            "text_runtime": json.loads(self.text_identity)["runtime"],
             "options": json.loads(self.options),
             "audio_fingerprint": self.audio_fingerprint,
             "text_fingerprint": self.text_fingerprint,

@@ -76,7 +76,7 @@ def embed_queries(
     known = store.get_texts(recipe.text_fingerprint, prompts)
     new = [prompt for prompt in prompts if prompt not in known]
     if new:
-        side = embedder.make_text(recipe.options_of(embedder), recipe.runtime(workers))
+        side = embedder.make_text(recipe.options_of(embedder), recipe.text_runtime(workers))
         vectors = np.asarray(side.embed(new))
         problem = vectors_problem(vectors, len(new), dim)
         if problem:

@@ -15,6 +15,7 @@ import soundfile
 from clapbatch.config import RunConfig
 from clapbatch.domain import Analysis
 from clapbatch.engine.events import Event, Found, Looked, Note, SongDone
+from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.run import analyze
 from clapbatch.errors import PluginError, UsageError
 from clapbatch.registry import Registry
@@ -252,7 +253,6 @@ def test_a_wrong_wish_is_one_sentence(
 
 
 def test_a_worker_whose_plugins_differ_refuses(tones: Path) -> None:
-    from clapbatch.engine.recipe import Recipe
 
     registry = Registry([FAKES])
     recipe = Recipe.of(config(tones), registry)
@@ -260,6 +260,29 @@ def test_a_worker_whose_plugins_differ_refuses(tones: Path) -> None:
     other = replace(recipe, audio_identity=recipe.audio_identity.replace('"pitch"', '"patch"'))
     with pytest.raises(PluginError, match="differ from the sender's"):
         other.check(registry)
+
+
+def test_where_auto_finds_a_card_sentences_stay_on_the_processor(
+    tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry([FAKES])
+
+    def sides(**settings: object) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+        recipe = Recipe.of(config(tones, **settings), registry)
+        return (recipe.engine, recipe.device, recipe.precision), recipe.text_side
+
+    on_processor = ("openvino", "cpu", "float32")
+    assert sides() == (on_processor, on_processor)
+    texts = Recipe.of(config(tones), registry).text_fingerprint
+    monkeypatch.setattr("clapbatch.runtime._cuda_is_there", lambda: True)
+    assert sides() == (("torch", "cuda", "float32"), on_processor)
+    assert sides(precision="bf16") == (("torch", "cuda", "bf16"), on_processor)
+    assert sides(runtime="torch") == (("torch", "cuda", "float32"), ("torch", "cpu", "float32"))
+    assert sides(device="cuda") == (("torch", "cuda", "float32"),) * 2
+    assert sides(device="cpu") == (on_processor, on_processor)
+    recipe = Recipe.of(config(tones), registry)
+    assert recipe.text_fingerprint == texts, "what a processor embedded serves the card's songs"
+    recipe.check(registry)
 
 
 def test_a_song_shorter_than_a_window_is_one_segment(tmp_path: Path, store: Store) -> None:
