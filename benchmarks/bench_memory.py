@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", default="musicnn")
     parser.add_argument("--checkpoint", help="for clap: a name or a file")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--minutes", type=int, nargs="+", default=MINUTES)
     arguments = parser.parse_args()
     options = ["-o", f"embedder.checkpoint={arguments.checkpoint}"] if arguments.checkpoint else []
@@ -46,11 +47,16 @@ def main() -> None:
             _record(song, minutes)
             command = [sys.executable, "-c", MEASURED, "single", str(song), "solo piano"]
             command += ["--encoder", arguments.encoder, *options, "--no-store", "--quiet"]
+            command += ["--precision", arguments.precision]
             done = subprocess.run(command, env=home, capture_output=True, text=True, check=True)
             peaks[f"{minutes} minutes"] = round(int(done.stderr.split()[-1]) / 1024)
             song.unlink()
     difference = max(peaks.values()) - min(peaks.values())
-    setting = {"encoder": arguments.encoder, "checkpoint": arguments.checkpoint or ""}
+    setting = {
+        "encoder": arguments.encoder,
+        "checkpoint": arguments.checkpoint or "",
+        "precision": arguments.precision,
+    }
     result = {**setting, "peak_mb": peaks, "difference_mb": difference}
     write("memory", "Does a long recording take more memory than a short one?", facts, result)
 

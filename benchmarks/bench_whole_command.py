@@ -4,7 +4,8 @@
 
 `clapbatch multi` from a cold process, in float32 and bf16, without a store, with graphs that an
 earlier run has made; and benchmarks/laion_script.py in laion-clap's own environment, its start
-included. The same songs, sentences and untrained HTSAT-base weights; their scores are compared.
+included. The same songs, sentences and untrained HTSAT-base weights; their scores are compared, and
+so are the bytes that clapbatch writes in one round with those of the next.
 """
 
 from __future__ import annotations
@@ -49,9 +50,16 @@ def main() -> None:
             commands["laion-clap"] = theirs(arguments.laion_python, folder, songs, facts["cores"])
         one = write_songs(arguments.songs, folder / "one", 1)
         run(ours(folder, one, "float32"))  # makes the graphs
+        written: dict[str, set[bytes]] = {}
+
+        def measured(name: str) -> None:
+            run(commands[name])
+            if name.startswith("clapbatch"):
+                table = folder / name.split()[1] / "segments.csv"
+                written.setdefault(name, set()).add(table.read_bytes())
+
         times = common.interleaved(
-            {name: lambda command=command: run(command) for name, command in commands.items()},
-            arguments.rounds,
+            {name: lambda name=name: measured(name) for name in commands}, arguments.rounds
         )
         scores = read(folder / "float32" / "scores.csv")
         others = {"clapbatch bf16": folder / "bf16" / "scores.csv"}
@@ -67,6 +75,7 @@ def main() -> None:
             name: round(reference / values["median"], 2) for name, values in times.items()
         }
     result["largest_score_difference_from_float32"] = agreement
+    result["same_bytes_every_round"] = {name: len(each) == 1 for name, each in written.items()}
     common.write("bench_whole_command", QUESTION, facts, result)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from clapbatch.engine.events import Event, Found, Looked, Note, SongDone
+from clapbatch.engine.events import Event, Found, Looked, Note, Reading, SongDone
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Before this there is nothing worth telling; and how often the clock on the bar moves.
 FIRST_SECONDS, TICK_SECONDS = 1.0, 1.0
+# Fewer are read before a person wonders.
+MANY_SENTENCES = 50
 
 
 class Progress:
@@ -48,6 +50,8 @@ class Progress:
             self._found(event)
         elif isinstance(event, SongDone):
             self._song_done(event)
+        elif isinstance(event, Reading):
+            self._reading(event)
         else:
             self._note(event)
 
@@ -115,6 +119,11 @@ class Progress:
         if self._bar is not None:
             self._count()
             self._bar.update()
+
+    def _reading(self, event: Reading) -> None:
+        if event.sentences >= MANY_SENTENCES and not self._quiet:
+            self._close_bar()
+            self._print(f"reading {event.sentences} sentences, once for this encoder")
 
     def _count(self) -> None:
         if self._bar is not None:

@@ -35,13 +35,20 @@ class SongDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """So many sentences are about to be embedded, the queries' and those they are compared with."""
+
+    sentences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One line for the person."""
 
     text: str
 
 
-Event = Looked | Found | SongDone | Note
+Event = Looked | Found | SongDone | Reading | Note
 OnEvent = Callable[[Event], None]
 
 

@@ -16,7 +16,7 @@ from clapbatch.engine.events import Found, Looked, Note, OnEvent, SongDone, igno
 from clapbatch.engine.pipeline import Job, embed_track, missing_jobs
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.texts import embed_queries, in_templates
-from clapbatch.engine.trust import embed_bank
+from clapbatch.engine.trust import bank_as_queries, embed_bank
 from clapbatch.registry import Registry
 from clapbatch.store import Store
 
@@ -55,8 +55,9 @@ def _analyze(config: RunConfig, registry: Registry, store: Store, on_event: OnEv
     on_event(Found(len(songs.tracks), len(jobs) - len(missing), len(missing)))
     failed = _embed(missing, recipe, config, store, on_event)
 
-    texts = embed_queries(queries, recipe, registry, store, config.workers)
-    bank = embed_bank(queries, recipe, registry, store, config.workers)
+    sides = (recipe, registry, store, config.workers)
+    texts = embed_queries(queries, *sides, also=bank_as_queries(), on_event=on_event)
+    bank = embed_bank(queries, *sides)
     collection = Collection(recipe, registry, queries, texts, bank, config)
     for job in jobs:
         sha256 = job.content.sha256

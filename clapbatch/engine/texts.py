@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clapbatch.domain import FloatArray, Query
+from clapbatch.engine.events import OnEvent, Reading, ignore
 from clapbatch.engine.pipeline import vectors_problem
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.scoring import mean_direction
@@ -55,9 +56,17 @@ def _filled(query: Query) -> Query:
 
 
 def embed_queries(
-    queries: Sequence[Query], recipe: Recipe, registry: Registry, store: Store, workers: int
+    queries: Sequence[Query],
+    recipe: Recipe,
+    registry: Registry,
+    store: Store,
+    workers: int,
+    also: Sequence[Query] = (),
+    on_event: OnEvent = ignore,
 ) -> EmbeddedQueries:
     """Each query's prompts, averaged as unit vectors.
+
+    also : queries that will be asked for next. Read with these, they cost no second text side.
 
     Raises
     ------
@@ -72,10 +81,12 @@ def embed_queries(
         raise UsageError(
             f"the encoder {embedder.name} has no text side: it compares songs with songs only"
         )
-    prompts = list(dict.fromkeys(prompt for query in queries for prompt in query.prompts))
+    own = {prompt for query in queries for prompt in query.prompts}
+    prompts = list(dict.fromkeys(p for query in (*queries, *also) for p in query.prompts))
     known = store.get_texts(recipe.text_fingerprint, prompts)
     new = [prompt for prompt in prompts if prompt not in known]
     if new:
+        on_event(Reading(len(new)))
         side = embedder.make_text(recipe.options_of(embedder), recipe.text_runtime(workers))
         vectors = np.asarray(side.embed(new))
         problem = vectors_problem(vectors, len(new), dim)
@@ -93,4 +104,4 @@ def embed_queries(
     doubts = tuple(
         "; ".join(dict.fromkeys(filter(None, (known[p].note for p in q.prompts)))) for q in queries
     )
-    return EmbeddedQueries(np.stack(rows), doubts, len(new), wordings)
+    return EmbeddedQueries(np.stack(rows), doubts, len(own.intersection(new)), wordings)

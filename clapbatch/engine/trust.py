@@ -44,6 +44,11 @@ class Bank:
         return len(self.vectors)
 
 
+def bank_as_queries() -> list[Query]:
+    """The queries that any query's scores are compared with."""
+    return [Query(text, (text,)) for text in bank_queries()]
+
+
 def embed_bank(
     asked: Sequence[object], recipe: Recipe, registry: Registry, store: Store, workers: int
 ) -> Bank:
@@ -51,7 +56,7 @@ def embed_bank(
 
     An encoder that says of a query that it does not understand it is not measured by that query.
     """
-    queries = [Query(text, (text,)) for text in bank_queries()] if asked else []
+    queries = bank_as_queries() if asked else []
     texts = embed_queries(queries, recipe, registry, store, workers)
     understood = [i for i, note in enumerate(texts.notes) if not note]
     if len(understood) < MINIMUM_BANK:

@@ -16,7 +16,7 @@ from clapbatch.domain import Embeddings, FloatArray
 from clapbatch.engine.events import OnEvent, ignore
 from clapbatch.engine.scoring import cosines
 from clapbatch.engine.texts import embed_queries
-from clapbatch.engine.trust import embed_bank
+from clapbatch.engine.trust import bank_as_queries, embed_bank
 from clapbatch.errors import UsageError
 from clapbatch.evaluation.hubness import INVERSE_TEMPERATURE, NEIGHBOURS, inverted_softmax
 from clapbatch.search.means import Means
@@ -88,8 +88,9 @@ def ask_without_hubs(
     """
     workers = shelf.config.workers
     queries = [prompt.query for prompt in prompts]
-    texts = embed_queries(queries, shelf.recipe, shelf.registry, shelf.store, workers)
-    bank = embed_bank(queries, shelf.recipe, shelf.registry, shelf.store, workers)
+    sides = (shelf.recipe, shelf.registry, shelf.store, workers)
+    texts = embed_queries(queries, *sides, also=bank_as_queries(), on_event=on_event)
+    bank = embed_bank(queries, *sides)
     if not len(bank):
         raise UsageError(
             f"the encoder {shelf.recipe.embedder} understands too little of the query bank; leave "

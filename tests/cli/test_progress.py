@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from clapbatch.cli.progress import Progress
-from clapbatch.engine.events import Found, Looked, Note, SongDone
+from clapbatch.engine.events import Found, Looked, Note, Reading, SongDone
 
 
 class Terminal(io.StringIO):
@@ -49,6 +49,16 @@ def test_a_terminal_shows_one_bar_with_songs_segments_speed_time_left_and_failur
 def test_what_is_no_terminal_gets_lines_and_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     told = seen(io.StringIO(), monkeypatch)
     assert told == "note: a note\n4 songs, 1 of them in the store\n"
+
+
+def test_many_sentences_are_told_of_and_few_are_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for quiet, told in ((False, "reading 350 sentences, once for this encoder\n"), (True, "")):
+        with Progress(quiet) as progress:
+            progress(Reading(350))
+            progress(Reading(3))
+        assert capsys.readouterr().err == told
 
 
 def test_quiet_is_quiet_even_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

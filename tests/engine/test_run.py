@@ -14,10 +14,11 @@ import soundfile
 
 from clapbatch.config import RunConfig
 from clapbatch.domain import Analysis
-from clapbatch.engine.events import Event, Found, Looked, Note, SongDone
+from clapbatch.engine.events import Event, Found, Looked, Note, Reading, SongDone
 from clapbatch.engine.recipe import Recipe
 from clapbatch.engine.run import analyze
 from clapbatch.errors import PluginError, UsageError
+from clapbatch.evaluation.calibration import bank_queries
 from clapbatch.registry import Registry
 from clapbatch.store import Store
 from clapbatch.testing import noise, tone
@@ -82,13 +83,25 @@ def test_what_was_embedded_before_is_not_embedded_again(tones: Path, store: Stor
     second = run(config(tones, "220 Hz"), store, events)
     assert first.timing["songs_embedded"] == 4
     assert second.timing["songs_embedded"] == 0
-    assert events == [*(Looked(files, 4) for files in range(1, 5)), Found(4, 4, 0)]
+    looked = [Looked(files, 4) for files in range(1, 5)]
+    assert events == [*looked, Found(4, 4, 0), Reading(1)]
     assert best(second, 0) == "b220.flac"
 
 
 def test_a_sentence_is_encoded_once(tones: Path, store: Store) -> None:
     assert run(config(tones, "440 Hz", "220 Hz"), store).timing["queries_encoded"] == 2
     assert run(config(tones, "440 Hz", "110 Hz"), store).timing["queries_encoded"] == 1
+
+
+def test_sentences_and_the_bank_are_read_together_and_once(tones: Path, store: Store) -> None:
+    def read(*queries: str) -> list[int]:
+        events: list[Event] = []
+        run(config(tones, *queries), store, events)
+        return [event.sentences for event in events if isinstance(event, Reading)]
+
+    assert read("440 Hz", "220 Hz") == [2 + len(bank_queries())]
+    assert read("440 Hz", "110 Hz") == [1]
+    assert read("440 Hz") == []
 
 
 def test_a_renamed_or_moved_song_is_still_known(tones: Path, store: Store) -> None:
