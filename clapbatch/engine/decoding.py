@@ -32,6 +32,11 @@ WATCH_SECONDS = 0.5
 _HELPER = "import sys; sys.path[:] = {!r}; from clapbatch.engine.decoding import serve; serve()"
 
 
+def can_help() -> bool:
+    """Whether this Python can be started again; not where it is bundled into a program."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
 class Decoders:
     """Helper processes that have a recipe's loaders; as many as songs are read at once."""
 

@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 
 from clapbatch.domain import Embeddings, Failure, FloatArray, Segment, Track
-from clapbatch.engine.decoding import Decoders
+from clapbatch.engine.decoding import Decoders, can_help
 from clapbatch.engine.determinism import prepare_worker
 from clapbatch.engine.reading import READ_AHEAD, Reader, StageError, blamed, reason_of
 from clapbatch.engine.recipe import Recipe
@@ -111,7 +111,7 @@ class Chain:
         self._recipe = recipe
         # Tried in this order whatever the file is called: equal bytes have equal vectors.
         self.loaders: list[tuple[str, Loader]] = []
-        decoders = Decoders(recipe) if threads > DECODE_APART else None
+        decoders = Decoders(recipe) if threads > DECODE_APART and can_help() else None
         for name in recipe.loaders:
             spec = registry.get(LoaderSpec, name)
             loader: Loader = spec.make(recipe.options_of(spec))

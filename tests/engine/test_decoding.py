@@ -168,3 +168,6 @@ def test_few_jobs_need_no_helpers(tones: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(decoding, "_Helper", none)
     assert not run(tones, jobs=2).failures
+    # Started again, what is bundled with its Python would be the whole program.
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert not run(tones, jobs=4).failures
