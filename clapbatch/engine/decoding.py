@@ -55,12 +55,12 @@ class Decoders:
         helper = self._idle_helper() or _Helper(self._recipe)
         try:
             yield from helper.answers(request)
-        except BaseException:
-            # It may be in the middle of a song, or gone.
-            helper.end()
-            raise
-        with self._lock:
-            self._idle.append(helper)
+        finally:
+            if helper.busy:  # in the middle of a song, or gone
+                helper.end()
+            else:
+                with self._lock:
+                    self._idle.append(helper)
 
     def _idle_helper(self) -> _Helper | None:
         with self._lock:
@@ -86,9 +86,10 @@ class _ApartForAll(_Apart):
 
 
 class _Helper:
-    """The program's end of a helper process."""
+    """The program's end of a helper process. busy : its last request is not answered to the end."""
 
     def __init__(self, recipe: Recipe) -> None:
+        self.busy = False
         self._process = subprocess.Popen(
             [sys.executable, "-c", _HELPER.format(sys.path)],
             stdin=subprocess.PIPE,
@@ -103,12 +104,14 @@ class _Helper:
 
     def answers(self, request: tuple[Any, ...]) -> Iterator[Any]:
         self._ask(request)
+        self.busy = True
         assert self._process.stdout is not None
         while True:
             try:
                 kind, value = pickle.load(self._process.stdout)
             except (EOFError, pickle.UnpicklingError, OSError, ValueError):
                 raise RecordingError(self._died()) from None
+            self.busy = kind == BLOCK
             if kind == END:
                 return
             if kind == ERROR:

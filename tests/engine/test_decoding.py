@@ -96,6 +96,22 @@ def test_errors_arrive_as_they_were_raised(tmp_path: Path, decoders: Decoders) -
         list(in_process("pyav").blocks(Track("broken.mp3", broken), needs))
     assert str(apart.value) == str(here.value)
     assert isinstance(apart.value, UnknownFormatError) == isinstance(here.value, UnknownFormatError)
+    first = helpers()
+    with pytest.raises(RecordingError):
+        list(loader.blocks(Track("broken.mp3", broken), needs))
+    assert helpers() == first, "a broken song does not cost a process"
+
+
+def test_who_stops_early_does_not_leave_a_helper_amid_a_song(
+    tones: Path, decoders: Decoders
+) -> None:
+    loader = decoders.loader("pyav", in_process("pyav"))
+    song, needs = Track("b220.flac", tones / "b220.flac"), config_needs(tones)
+    whole = [block.tobytes() for block in loader.blocks(song, needs)]
+    blocks = loader.blocks(song, needs)
+    next(blocks)
+    blocks.close()  # type: ignore[attr-defined]
+    assert [block.tobytes() for block in loader.blocks(song, needs)] == whole
 
 
 def test_a_loader_that_kills_its_process_costs_one_song(tones: Path) -> None:
