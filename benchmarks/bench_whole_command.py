@@ -76,7 +76,7 @@ def main() -> None:
         }
     result["largest_score_difference_from_float32"] = agreement
     result["same_bytes_every_round"] = {name: len(each) == 1 for name, each in written.items()}
-    common.write("bench_whole_command", QUESTION, facts, result)
+    common.write("whole_command", QUESTION, facts, result)
 
 
 def ours(folder: Path, songs: Path, precision: str) -> list[str]:
