@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 GRAPH_VERSION = 1
 
 
-# Windows a product on a GPU. An H100 in bf16 does 65 % of its most windows a second with 8, 81 %
-# with 16, 92 % with 32; more would stay empty where it waits for the decoder.
+# Windows a product on a GPU. An H100 in bf16 does 63 % of its most windows a second with 8, 79 %
+# with 16, 90 % with 32; more would stay empty where it waits for the decoder.
 GPU_WINDOWS = 16
 
 
