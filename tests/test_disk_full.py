@@ -123,7 +123,8 @@ def test_a_file_that_cannot_grow_is_a_sentence_and_leaves_no_half_report(
     )
     assert stopped.returncode in (1, 2)
     one_sentence(stopped.stderr, *parts)
-    assert stopped.stderr.splitlines()[:-1] in ([], ["4 songs"])
+    before = {"4 songs", "reading 350 sentences, once for this encoder"}
+    assert set(stopped.stderr.splitlines()[:-1]) <= before
     place = tmp_path / "place"
     assert not place.exists() or not list(place.iterdir())
 
