@@ -53,7 +53,7 @@ SIDE = 8192  # of the matrices that stand for the peak
 SONG_SECONDS = 240
 SONGS_MADE = 16
 SENTENCES = Path(__file__).parents[1] / "queries"
-NO_TOWER = Path(__file__).with_name("no_tower.py")
+MADE = Path(__file__).with_name("made_encoder.py")
 
 
 def main() -> None:
@@ -207,7 +207,7 @@ def whole_command(folder: Path, checkpoint: Path, arguments: argparse.Namespace)
     queries = folder / "queries.txt"
     queries.write_text("female vocalist\nsolo piano\n", "utf-8")
     clap = ["--encoder", "clap", "-o", f"embedder.checkpoint={checkpoint}", "--device", "cuda"]
-    none = ["--encoder", "no-tower", "--plugin", str(NO_TOWER)]
+    none = ["--encoder", "no-tower", "--plugin", str(MADE)]
     jobs = str(arguments.jobs)
     runs = {
         "no tower": (songs, [*none, "--jobs", jobs]),

@@ -21,7 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 from clapbatch.domain import Track
 from clapbatch.engine.reading import reason_of
 from clapbatch.errors import PluginError, RecordingError
-from clapbatch.roles import DecodesOnce, Loader, LoaderSpec, Needs
+from clapbatch.registry import Registry
+from clapbatch.roles import DecodesOnce, Loader, Needs
 
 if TYPE_CHECKING:
     from clapbatch.engine.recipe import Recipe
@@ -161,6 +162,7 @@ def serve() -> None:
     end_with(os.getppid())
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a loader prints must not come among the blocks
+    registry: Registry | None = None
     loaders: dict[str, Loader] = {}
     try:
         recipe = pickle.load(requests)
@@ -168,7 +170,8 @@ def serve() -> None:
             name, method, track, needs = pickle.load(requests)
             try:
                 if name not in loaders:
-                    loaders[name] = _loader(recipe, name)
+                    registry = registry or Registry(recipe.plugins)
+                    loaders[name] = recipe.loader(registry, name)
                 for block in getattr(loaders[name], method)(track, needs):
                     _send(answers, BLOCK, block)
                 last: tuple[str, Any] = (END, None)
@@ -190,14 +193,6 @@ def end_with(program: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
-
-
-def _loader(recipe: Recipe, name: str) -> Loader:
-    from clapbatch.registry import Registry
-
-    spec = Registry(recipe.plugins).get(LoaderSpec, name)
-    loader: Loader = spec.make(recipe.options_of(spec))
-    return loader
 
 
 def _send(answers: IO[bytes], kind: str, value: Any) -> None:

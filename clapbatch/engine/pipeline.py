@@ -23,7 +23,6 @@ from clapbatch.roles import (
     EmbedderSpec,
     Encoder,
     Loader,
-    LoaderSpec,
     Needs,
     Segmenter,
     SegmenterSpec,
@@ -113,8 +112,7 @@ class Chain:
         self.loaders: list[tuple[str, Loader]] = []
         decoders = Decoders(recipe) if threads > DECODE_APART and can_help() else None
         for name in recipe.loaders:
-            spec = registry.get(LoaderSpec, name)
-            loader: Loader = spec.make(recipe.options_of(spec))
+            loader = recipe.loader(registry, name)
             self.loaders.append((name, decoders.loader(name, loader) if decoders else loader))
         segmenter = registry.get(SegmenterSpec, recipe.segmenter)
         embedder = registry.get(EmbedderSpec, recipe.embedder)

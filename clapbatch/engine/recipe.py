@@ -18,6 +18,7 @@ from clapbatch.registry import Registry, make_options, option_names, output_opti
 from clapbatch.roles import (
     EmbedderSpec,
     EncoderCard,
+    Loader,
     LoaderSpec,
     Needs,
     ScorerSpec,
@@ -147,6 +148,11 @@ class Recipe:
     def options_of(self, spec: Spec) -> Any:
         """A plugin's options dataclass, as this recipe has them."""
         return make_options(spec, json.loads(self.options)[_key(spec)])
+
+    def loader(self, registry: Registry, name: str) -> Loader:
+        """The loader of that name, built."""
+        spec = registry.get(LoaderSpec, name)
+        return spec.make(self.options_of(spec))
 
     def runtime(self, threads: int) -> Runtime:
         """The audio side's."""

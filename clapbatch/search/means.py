@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,6 +74,10 @@ class Means:
     def file_state(self) -> str:
         """Another one whenever a row may stand elsewhere."""
         return f"{self.file and self.file.name} {len(self.durations)} {self.total}"
+
+    def rows_of(self, paths: Sequence[bytes], seen: Mapping[bytes, str]) -> NDArray[np.int64]:
+        """The row of each file; -1 for none. seen : path -> sha256 of what the file was."""
+        return np.array([self.row.get(seen.get(path, ""), -1) for path in paths], np.int64)
 
     def content(self, row: int) -> str:
         """The sha256 of a row."""
@@ -149,19 +153,19 @@ def listed_rows(
     StoreError
         As `open_means` does.
     """
-    folder = folder_of(store.path) / recipe[:32] if store.path else None
-    listing = blake2b(b"\0".join(paths)).hexdigest()
-    if folder is not None and (means := _read(folder, dim)) is not None:
-        rows = _remembered_rows(folder, [listing, store.state(recipe), means.file_state])
-        if rows is not None and len(rows) == len(paths):
-            return means, rows
-    # Before it is read: what another program adds meanwhile must make the state another.
-    state = store.state(recipe)
+    if store.path is None:
+        means = open_means(store, recipe, dim, on_event)
+        return means, means.rows_of(paths, store.paths())
+    folder = folder_of(store.path) / recipe[:32]
+    # Asked before the store is read: what another program adds meanwhile makes it another.
+    asked = [blake2b(b"\0".join(paths)).hexdigest(), store.state(recipe)]
+    if (known := _read(folder, dim)) is not None:
+        remembered = _remembered_rows(folder, [*asked, known.file_state])
+        if remembered is not None and len(remembered) == len(paths):
+            return known, remembered
     means = open_means(store, recipe, dim, on_event)
-    seen = store.paths()
-    rows = np.array([means.row.get(seen.get(path, ""), -1) for path in paths], np.int64)
-    if folder is not None:
-        _remember_rows(folder, [listing, state, means.file_state], rows)
+    rows = means.rows_of(paths, store.paths())
+    _remember_rows(folder, [*asked, means.file_state], rows)
     return means, rows
 
 

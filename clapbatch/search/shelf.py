@@ -124,7 +124,7 @@ def open_shelf(
         # Asked of the files, not of the store: it does not remember what was written just now.
         seen = {os.fsencode(track.path): content.sha256 for track, content in found.items()}
         means = open_means(store, recipe.audio_fingerprint, dim, on_event)
-        rows = np.array([means.row.get(seen.get(path, ""), -1) for path in paths], np.int64)
+        rows = means.rows_of(paths, seen)
     else:
         means, rows = listed_rows(store, recipe.audio_fingerprint, dim, paths, on_event)
     known = rows >= 0
